@@ -1,0 +1,237 @@
+"""The standard flow as data, and flows compiled once onto `transitions`. Knows no database.
+
+One shared `transitions.Machine` serves every order. Its event and transition classes are replaced by lean ones through
+the library's own hooks: they skip callbacks and per-model bookkeeping, which this engine does not use, and they collect
+every guard's refusal where the library stops at the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from transitions.core import Event as LibraryEvent
+from transitions.core import Machine as LibraryMachine
+from transitions.core import Transition as LibraryTransition
+
+from orderstate.errors import NotFound, Refused, StockShort
+from orderstate.guards import Check, Facts, bound
+from orderstate.model import Flow, GuardUse, Order, Refusal, State, Stock, Transition
+
+STANDARD = Flow(
+    name="standard",
+    initial="pending",
+    states=(
+        State("pending", Stock.FREE),
+        State("backordered", Stock.FREE),
+        State("inventory_tied", Stock.TIED, label="inventory tied"),
+        State("shipping", Stock.GONE),
+        State("delivered", Stock.GONE, final=True),
+        State("cancelled", Stock.FREE, final=True),
+    ),
+    transitions=(
+        Transition(
+            "tie_inventory",
+            ("pending", "backordered"),
+            "inventory_tied",
+            "InventoryTied",
+            (GuardUse("stock_covers_order"),),
+        ),
+        Transition("tie_inventory", ("pending",), "backordered", "OrderBackordered", (GuardUse("may_wait"),)),
+        Transition("untie", ("inventory_tied",), "pending", "InventoryUntied"),
+        Transition("ship", ("inventory_tied",), "shipping", "ShippingStarted"),
+        Transition("deliver", ("shipping",), "delivered", "OrderDelivered"),
+        Transition(
+            "cancel",
+            ("pending", "backordered", "inventory_tied", "shipping"),
+            "cancelled",
+            "OrderCancelled",
+            (
+                GuardUse("goods_still_here"),
+                GuardUse("canceller_may", {"customer": "free", "operator": "tied", "system": "tied"}),
+            ),
+        ),
+    ),
+    path=("tie_inventory", "ship", "deliver"),
+)
+
+_SHORT_OF_STOCK = {"stock_covers_order", "may_wait"}
+
+
+class _Token:
+    """One order on its way through one trigger; what `transitions` sees as the model."""
+
+    __slots__ = ("facts", "order", "refusals", "state", "taken")
+
+    def __init__(self, order: Order, facts: Facts) -> None:
+        self.state = order.state
+        self.order = order
+        self.facts = facts
+        self.refusals: list[Refusal] = []
+        self.taken: Transition | None = None
+
+
+class _Transition(LibraryTransition):
+    declared: Transition
+    checks: tuple[tuple[Check, Mapping[str, str]], ...] = ()
+
+    def execute(self, token: _Token) -> bool:  # type: ignore[override]  # a token is all that a lean step needs
+        """Ask every guard; move only if none refuses."""
+        order, facts, refusals = token.order, token.facts, token.refusals
+        before = len(refusals)
+        for check, params in self.checks:
+            refusal = check(order, facts, params)
+            if refusal is not None:
+                refusals.append(refusal)
+        if len(refusals) > before:
+            return False
+        token.taken = self.declared
+        return True
+
+
+class _Event(LibraryEvent):
+    def trigger(self, token: _Token) -> bool:  # type: ignore[override]  # a token is all that a lean step needs
+        """Try the transitions declared from the token's state, in order; the first that every guard allows is taken."""
+        for transition in self.transitions.get(token.state, ()):  # noqa: SIM110 - a generator costs as much as the step
+            if transition.execute(token):  # type: ignore[arg-type]  # these are _Transition, made by the hook below
+                return True
+        return False
+
+
+class _Library(LibraryMachine):
+    event_cls = _Event
+    transition_cls = _Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One trigger asked of one order: where it would lead, or every reason that it would not go."""
+
+    trigger: str
+    target: str | None
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def possible(self) -> bool:
+        """True if the trigger would fire now."""
+        return self.target is not None
+
+
+class Machine:
+    """A flow, compiled. Immutable afterwards and safe to share between threads and orders.
+
+    Raises NotFound or InvalidInput at construction when the flow names a state, guard or parameter that is not there.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.states = {state.name: state for state in flow.states}
+        self.triggers = tuple(dict.fromkeys(t.trigger for t in flow.transitions))
+        for name in (flow.initial, *(s for t in flow.transitions for s in (*t.sources, t.target))):
+            self.state(name)
+        for trigger in flow.path:
+            if trigger not in self.triggers:
+                raise NotFound.named("trigger", trigger, self.triggers)
+        self._library = _Library(
+            model=None, states=list(self.states), initial=flow.initial, auto_transitions=False, send_event=False
+        )
+        for declared in flow.transitions:
+            for source in declared.sources:
+                self._library.add_transition(declared.trigger, source, declared.target)
+                added = self._library.events[declared.trigger].transitions[source][-1]
+                assert isinstance(added, _Transition)
+                added.declared = declared
+                added.checks = tuple((bound(use).check, use.params) for use in declared.guards)
+        self._events = self._library.events
+        self._from = {
+            name: tuple(dict.fromkeys(t.trigger for t in flow.transitions if name in t.sources)) for name in self.states
+        }
+
+    def state(self, name: str) -> State:
+        """The declared state of that name. Raises NotFound with close matches."""
+        found = self.states.get(name)
+        if found is None:
+            raise NotFound.named("state", name, list(self.states))
+        return found
+
+    def choices(self, state: str) -> tuple[str, ...]:
+        """The triggers declared from a state, in the order of the flow, whatever their guards say."""
+        return self._from[state]
+
+    def targets(self, state: str, trigger: str) -> tuple[str, ...]:
+        """The states that `trigger` may lead to from `state`, in the order in which they are tried."""
+        return tuple(t.target for t in self.flow.transitions if t.trigger == trigger and state in t.sources)
+
+    def next_step(self, state: str) -> str | None:
+        """The main-path trigger that leaves a state, or None where the path ends."""
+        leaving = self._from[state]
+        return next((t for t in self.flow.path if t in leaving), None)
+
+    def ask(self, order: Order, trigger: str, facts: Facts) -> tuple[Transition | None, list[Refusal]]:
+        """The transition that `trigger` takes now, or None and every refusal. Changes nothing. Raises NotFound."""
+        event = self._events.get(trigger)
+        if event is None:
+            raise NotFound.named("trigger", trigger, self.triggers)
+        token = _Token(order, facts)
+        if event.trigger(token):
+            return token.taken, token.refusals
+        if not token.refusals:
+            token.refusals.append(self._no_way(order, trigger))
+        return None, token.refusals
+
+    def fire(self, order: Order, trigger: str, facts: Facts) -> Transition:
+        """The transition that `trigger` takes now.
+
+        Raises Refused with every refusal (StockShort where stock alone is the reason), NotFound for an unknown trigger.
+        """
+        taken, refusals = self.ask(order, trigger, facts)
+        if taken is None:
+            raise self.refused(order, trigger, refusals)
+        return taken
+
+    def refused(self, order: Order, trigger: str, refusals: list[Refusal]) -> Refused | StockShort:
+        """The error that says why `trigger` was refused."""
+        codes = {r.code for r in refusals}
+        kind = StockShort if "stock_covers_order" in codes and codes <= _SHORT_OF_STOCK else Refused
+        remedy = next((r.remedy for r in refusals if r.remedy), None)
+        return kind(
+            f"{order.id} is {order.state}: {trigger} refused",
+            hint=remedy or f"orderstate why {order.id}",
+            code=refusals[0].code,
+            blocked=refusals,
+            order=order.id,
+            state=order.state,
+            version=order.version,
+            trigger=trigger,
+        )
+
+    def explain(self, order: Order, facts: Facts, trigger: str | None = None) -> tuple[Choice, ...]:
+        """For each trigger of the flow (or the one named): would it go, where to, and if not, every reason."""
+        found = []
+        for name in self.triggers if trigger is None else (trigger,):
+            taken, refusals = self.ask(order, name, facts)
+            found.append(Choice(name, taken.target) if taken else Choice(name, None, tuple(refusals)))
+        return tuple(found)
+
+    def effect(self, source: str, target: str) -> tuple[Stock, Stock]:
+        """What a move means for stock: the pair of meanings, which decides what the engine does."""
+        return self.states[source].stock, self.states[target].stock
+
+    def _no_way(self, order: Order, trigger: str) -> Refusal:
+        state = self.states[order.state]
+        if state.final:
+            return Refusal("final", f"{order.id} is {state.name}, which is final", None, {"state": state.name})
+        instead = self._from[state.name]
+        return Refusal(
+            "not_from_here",
+            f"{trigger} does not lead out of {state.name}; possible from here: {', '.join(instead) or 'nothing'}",
+            f"orderstate why {order.id}",
+            {"state": state.name, "instead": list(instead)},
+        )
+
+
+@lru_cache(maxsize=1)
+def standard() -> Machine:
+    """The standard flow, compiled once per process."""
+    return Machine(STANDARD)
