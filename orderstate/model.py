@@ -87,11 +87,38 @@ class Order:
     lines: tuple[Line, ...]
     contact: str | None = None
     parent: str | None = None
+    serial: int = field(default=0, repr=False, compare=False)
+    """Its place among the arrivals of its database."""
 
     @property
     def open_units(self) -> int:
         """Units still wanted over all lines."""
         return sum(line.open for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSummary:
+    """One order in a list."""
+
+    id: str
+    state: str
+    version: int
+    placed_at: int
+    entered_at: int
+    destination: str
+    open_units: int
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalCount:
+    """How often a trigger was refused to one order for the same reasons."""
+
+    trigger: str
+    codes: tuple[str, ...]
+    first_at: int
+    last_at: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

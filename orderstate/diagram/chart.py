@@ -1,0 +1,214 @@
+"""What every drawing is made from: a flow as numbered nodes and edges, with one order's walk marked on it.
+
+The main path becomes the spine. Names are made safe to print here, once, so that no drawing has to think of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from orderstate.errors import NotFound
+
+if TYPE_CHECKING:
+    # Only for its type: importing the machine would load `transitions`, which a drawing does not need.
+    from orderstate.machine import Choice
+    from orderstate.model import Flow, GuardUse, Stock
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of an order: event `number` took it from `source` to `target`. `at` is in UTC microseconds.
+
+    `source` is None for the placing.
+    """
+
+    trigger: str | None
+    source: str | None
+    target: str
+    at: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One order on the flow: where it is, how it came there (oldest step first), and what each trigger would do now."""
+
+    order_id: str
+    state: str
+    steps: tuple[Step, ...]
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A state as it is drawn. `number` is its place in the drawing order; `count` is how many orders are in it."""
+
+    number: int
+    name: str
+    title: str
+    stock: Stock
+    initial: bool
+    final: bool
+    present: bool
+    visited: bool
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One arrow: a trigger from one node to one other. `taken` holds the event numbers that went along it."""
+
+    trigger: str
+    source: int
+    target: int
+    guards: tuple[str, ...]
+    """The guards of each declaration of this arrow, names joined by commas; nothing for an unguarded one."""
+    taken: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A flow ready to be drawn: nodes in drawing order, the spine (main path) first."""
+
+    nodes: tuple[Node, ...]
+    spine: int
+    """How many of the nodes, from the first, are the main path."""
+    edges: tuple[Edge, ...]
+    """Edges of the spine first, then in the order of the flow."""
+    placed: tuple[int, ...] = ()
+    """The number of the event that put the order into the initial state."""
+
+
+def printable(text: str, *, ascii: bool = False) -> str:
+    """The text with everything that is not a visible character (newlines, controls, direction marks) written as an
+    escape; with `ascii` also everything outside ASCII. An empty text becomes `""`.
+    """
+    if not text:
+        return '""'
+    if text.isprintable() and (not ascii or text.isascii()):
+        return text
+    return "".join(
+        char if char.isprintable() and (not ascii or char.isascii()) else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def moment(at: int) -> str:
+    """`2026-11-22 15:02`, from UTC microseconds."""
+    return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%d %H:%M")
+
+
+def orders(count: int) -> str:
+    """`1 order`, `1,204 orders`."""
+    return "1 order" if count == 1 else f"{count:,} orders"
+
+
+def named(trigger: str, taken: Sequence[int]) -> str:
+    """`tie_inventory`; `2 tie_inventory` where event 2 went along; `2,5,8+4 tie_inventory` where seven did."""
+    if not taken:
+        return trigger
+    shown = ",".join(map(str, taken[:3]))
+    return f"{shown}+{len(taken) - 3} {trigger}" if len(taken) > 3 else f"{shown} {trigger}"
+
+
+def describe(node: Node, *, ascii: bool = False) -> list[str]:
+    """The lines of a box: the state, what it means for stock with its marks, how many orders are in it."""
+    marks = [f"stock {node.stock}", *["final"] * node.final, *["now"] * node.present]
+    lines = [node.title, (", " if ascii else " · ").join(marks)]
+    return lines if node.count is None else [*lines, orders(node.count)]
+
+
+def guard_names(uses: Sequence[GuardUse]) -> str:
+    """`goods_still_here, canceller_may`."""
+    return ", ".join(use.name for use in uses)
+
+
+def titles(flow: Flow, *, ascii: bool = False) -> dict[str, str]:
+    """What each state is called in a drawing: its label, or its name where there is none or two states share one."""
+    labels = [state.label or state.name for state in flow.states]
+    return {
+        state.name: printable(label if labels.count(label) == 1 else state.name, ascii=ascii)
+        for state, label in zip(flow.states, labels, strict=True)
+    }
+
+
+def chart(
+    flow: Flow, walk: Walk | None = None, counts: Mapping[str, int] | None = None, *, ascii: bool = False
+) -> Chart:
+    """The flow as nodes and edges. Raises NotFound when the walk's present state is not one of the flow's."""
+    names = [state.name for state in flow.states]
+    if walk is not None and walk.state not in names:
+        raise NotFound.named("state", walk.state, names)
+    spine = _spine(flow)
+    order = spine + _rest(flow, spine)
+    number = {name: i for i, name in enumerate(order)}
+    shown = titles(flow, ascii=ascii)
+    visited = {step.target for step in walk.steps} if walk is not None else set()
+    by_name = {state.name: state for state in flow.states}
+    nodes = tuple(
+        Node(
+            number=i,
+            name=name,
+            title=shown[name],
+            stock=by_name[name].stock,
+            initial=name == flow.initial,
+            final=by_name[name].final,
+            present=walk is not None and walk.state == name,
+            visited=name in visited,
+            count=None if counts is None else counts.get(name, 0),
+        )
+        for i, name in enumerate(order)
+    )
+    placed = tuple(step.number for step in walk.steps if step.source is None) if walk is not None else ()
+    return Chart(nodes, len(spine), _edges(flow, walk, number, len(spine), ascii=ascii), placed)
+
+
+def _spine(flow: Flow) -> list[str]:
+    """The states that `advance` goes through from the initial one, until the path ends or bites its tail."""
+    found = [flow.initial]
+    while True:
+        leaving = {t.trigger: t.target for t in reversed(flow.transitions) if found[-1] in t.sources}
+        trigger = next((t for t in flow.path if t in leaving), None)
+        if trigger is None or leaving[trigger] in found:
+            return found
+        found.append(leaving[trigger])
+
+
+def _rest(flow: Flow, spine: list[str]) -> list[str]:
+    """The states beside the spine: as they are reached from it, then those that nothing reaches."""
+    seen = list(spine)
+    for name in seen:
+        for transition in flow.transitions:
+            if name in transition.sources and transition.target not in seen:
+                seen.append(transition.target)  # grows while it is read: breadth first
+    seen += [state.name for state in flow.states if state.name not in seen]
+    return seen[len(spine) :]
+
+
+def _edges(flow: Flow, walk: Walk | None, number: Mapping[str, int], spine: int, *, ascii: bool) -> tuple[Edge, ...]:
+    guards: dict[tuple[str, str, str], list[str]] = {}
+    for transition in flow.transitions:
+        for source in transition.sources:
+            kept = guards.setdefault((transition.trigger, source, transition.target), [])
+            if transition.guards:
+                kept.append(printable(guard_names(transition.guards), ascii=ascii))
+    taken: dict[tuple[str | None, str | None, str], list[int]] = {}
+    for step in walk.steps if walk is not None else ():
+        taken.setdefault((step.trigger, step.source, step.target), []).append(step.number)
+    edges = [
+        Edge(
+            trigger=printable(key[0], ascii=ascii),
+            source=number[key[1]],
+            target=number[key[2]],
+            guards=tuple(dict.fromkeys(found)),
+            taken=tuple(taken.get(key, ())),
+        )
+        for key, found in guards.items()
+    ]
+    main = [e for e in edges if e.target == e.source + 1 and e.target < spine]
+    return tuple(sorted(main, key=lambda e: e.source)) + tuple(e for e in edges if e not in main)

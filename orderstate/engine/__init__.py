@@ -1,0 +1,7 @@
+"""The commands and the questions: the one place that joins machine, allocation and store."""
+
+from orderstate.engine.answer import Answer
+from orderstate.engine.asking import Explanation, History, Planned, Shown
+from orderstate.engine.engine import Engine
+
+__all__ = ["Answer", "Engine", "Explanation", "History", "Planned", "Shown"]

@@ -1,0 +1,322 @@
+"""Commands as values: what callers ask for, checked and normalised before any transaction begins.
+
+Every command carries `key` (idempotency), `role` and `by` (who asks), and `at` (UTC microseconds; None: the engine's
+clock). Two commands with the same key are the same if their fingerprints are: name and arguments, without key and time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from orderstate.allocation import NO_OPTIONS, Options
+from orderstate.errors import InvalidInput
+from orderstate.geo import destination
+from orderstate.model import MAX_QUANTITY, POOLS, PRIMARY, ROLES, SHORT_POLICIES
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
+MAX_TEXT = 1000
+MAX_LINES = 10_000
+
+
+def quantity(field: str, value: object, *, least: int = 1) -> int:
+    """A whole number of units from `least` to 2^31 - 1; text that reads as one will do. Raises InvalidInput."""
+    number = value
+    if isinstance(value, str):
+        try:
+            number = int(value.strip())
+        except ValueError:
+            number = None
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MAX_QUANTITY:
+        raise InvalidInput(field, value, f"a whole number from {least} to {MAX_QUANTITY}")
+    return number
+
+
+def sku_code(value: object) -> str:
+    """A SKU: 1 to 64 printable characters, no blanks at the ends. Raises InvalidInput."""
+    if not isinstance(value, str) or not 1 <= len(value) <= 64 or value != value.strip() or not value.isprintable():
+        raise InvalidInput("sku", value, "1 to 64 printable characters without blanks at the ends")
+    return value
+
+
+def facility_code(value: object) -> str:
+    """A facility code: letters, digits, dot, dash, underscore, at most 32. Raises InvalidInput."""
+    if not isinstance(value, str) or not _CODE.match(value):
+        raise InvalidInput("facility", value, "1 to 32 letters, digits, '.', '_' or '-'")
+    return value
+
+
+def pool_name(value: object) -> str:
+    """A pool. Raises InvalidInput."""
+    if value not in POOLS:
+        raise InvalidInput("pool", value, "one of " + ", ".join(POOLS))
+    return str(value)
+
+
+def text(field: str, value: object) -> str | None:
+    """Optional words of a person, at most 1,000 characters. Raises InvalidInput."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
+        raise InvalidInput(field, value, f"text of at most {MAX_TEXT} characters")
+    return value
+
+
+def line_items(given: Mapping[str, object] | Iterable[tuple[str, object]]) -> tuple[tuple[str, int], ...]:
+    """(SKU, units) sorted by SKU, the same SKU summed. Raises InvalidInput for none, too many or unusable ones."""
+    units: dict[str, int] = {}
+    for sku, asked in given.items() if isinstance(given, Mapping) else given:
+        code = sku_code(sku)
+        units[code] = quantity("quantity", units.get(code, 0) + quantity("quantity", asked))
+    if not units:
+        raise InvalidInput("lines", [], "at least one SKU with its quantity", hint="--line SKU:QTY")
+    if len(units) > MAX_LINES:
+        raise InvalidInput("lines", len(units), f"at most {MAX_LINES} different SKUs")
+    return tuple(sorted(units.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What every command carries. Raises InvalidInput at construction for what cannot be used."""
+
+    name: ClassVar[str]
+    key: str | None = None
+    role: str = "operator"
+    by: str | None = None
+    at: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise InvalidInput("as", self.role, "one of " + ", ".join(ROLES))
+        if self.by is not None:
+            text("by", self.by)
+        if self.key is not None and (not isinstance(self.key, str) or not 1 <= len(self.key) <= 200):
+            raise InvalidInput("key", self.key, "text of 1 to 200 characters")
+        self._check()
+
+    def _check(self) -> None:
+        """Check and normalise the command's own arguments."""
+
+    def _set(self, **values: object) -> None:
+        for field, value in values.items():
+            object.__setattr__(self, field, value)
+
+    def fingerprint(self) -> str:
+        """The command's name and normalised arguments, as text that is equal for equal commands."""
+        arguments = {
+            f.name: value
+            for f in fields(self)
+            if f.name not in ("key", "at") and (value := getattr(self, f.name)) != f.default
+        }
+        return json.dumps([self.name, arguments], sort_keys=True, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, Options):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    raise TypeError(f"{value!r} has no plain form")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place(Command):
+    """Record an order. `lines`: SKU to units, or pairs; `to`: `CC@LAT,LON` or `CC`; `short`: None for the setting's."""
+
+    name = "place"
+    lines: Any
+    to: str
+    id: str | None = None
+    short: str | None = None
+    contact: str | None = None
+
+    def _check(self) -> None:
+        self._set(lines=line_items(self.lines), to=str(destination(self.to)), contact=text("contact", self.contact))
+        if self.short is not None and self.short not in SHORT_POLICIES:
+            raise InvalidInput("short", self.short, "one of " + ", ".join(SHORT_POLICIES))
+        if self.id is not None:
+            if not isinstance(self.id, str) or not _ID.match(self.id):
+                raise InvalidInput("id", self.id, "1 to 64 letters, digits, '.', '_' or '-'")
+            if self.id.isdigit():
+                raise InvalidInput("id", self.id, "an id of your own, which must not be all digits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCommand(Command):
+    """A command to one order. `if_version`: refuse unless the order is at that version."""
+
+    order: str
+    if_version: int | None = None
+
+    def _check(self) -> None:
+        if not isinstance(self.order, str) or not _ID.match(self.order):
+            raise InvalidInput("order", self.order, "an order id", hint="orderstate list")
+        if self.if_version is not None:
+            quantity("if-version", self.if_version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fire(OrderCommand):
+    """Fire a trigger. `options` and `strategy` matter where it ties; `strategy` None is the setting's."""
+
+    name = "fire"
+    trigger: str
+    reason: str | None = None
+    options: Options = NO_OPTIONS
+    strategy: str | None = None
+
+    def _check(self) -> None:
+        OrderCommand._check(self)
+        self._set(reason=text("reason", self.reason))
+        if not isinstance(self.trigger, str) or not self.trigger:
+            raise InvalidInput("trigger", self.trigger, "a trigger of the flow", hint="orderstate diagram")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance(OrderCommand):
+    """Fire the one main-path trigger that leaves the order's state."""
+
+    name = "advance"
+    options: Options = NO_OPTIONS
+    strategy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(OrderCommand):
+    """Cancel the order, or `lines` of it (SKU to units, or pairs)."""
+
+    name = "cancel"
+    lines: Any = None
+    reason: str | None = None
+
+    def _check(self) -> None:
+        OrderCommand._check(self)
+        self._set(lines=line_items(self.lines) if self.lines else None, reason=text("reason", self.reason))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect(OrderCommand):
+    """Send the order elsewhere."""
+
+    name = "redirect"
+    to: str
+
+    def _check(self) -> None:
+        OrderCommand._check(self)
+        self._set(to=str(destination(self.to)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(OrderCommand):
+    """Let what is tied at one facility move by itself, as a child order."""
+
+    name = "split"
+    facility: str
+
+    def _check(self) -> None:
+        OrderCommand._check(self)
+        facility_code(self.facility)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receive(Command):
+    """Goods came in: `items` of (SKU, units) or (SKU, units, pool)."""
+
+    name = "receive"
+    facility: str
+    items: Any
+
+    def _check(self) -> None:
+        facility_code(self.facility)
+        units: dict[tuple[str, str], int] = {}
+        for sku, asked, *pool in self.items:
+            row = (sku_code(sku), pool_name(pool[0] if pool else PRIMARY))
+            units[row] = quantity("quantity", units.get(row, 0) + quantity("quantity", asked))
+        if not units:
+            raise InvalidInput("items", [], "at least one SKU with its quantity")
+        self._set(items=tuple((sku, n, pool) for (sku, pool), n in sorted(units.items())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjust(Command):
+    """Correct one counter: on hand `by` so many or `to` so many; and/or the `safety` stock. `untie`: newest first."""
+
+    name = "adjust"
+    facility: str
+    sku: str
+    pool: str = PRIMARY
+    by_units: int | None = None
+    to_units: int | None = None
+    safety: int | None = None
+    untie: bool = False
+    reason: str | None = None
+
+    def _check(self) -> None:
+        facility_code(self.facility)
+        sku_code(self.sku)
+        pool_name(self.pool)
+        if self.by_units is not None and self.to_units is not None:
+            raise InvalidInput("by", self.by_units, "given together with --to: name one of them")
+        if self.by_units is None and self.to_units is None and self.safety is None:
+            raise InvalidInput("by", None, "given: name --by, --to or --safety")
+        if self.by_units is not None:
+            sign = -1 if str(self.by_units).strip().startswith("-") else 1
+            size = quantity("by", str(self.by_units).strip().lstrip("+-"))
+            self._set(by_units=sign * size)
+        if self.to_units is not None:
+            self._set(to_units=quantity("to", self.to_units, least=0))
+        if self.safety is not None:
+            self._set(safety=quantity("safety", self.safety, least=0))
+        self._set(reason=text("reason", self.reason))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count(Command):
+    """A stock count of one facility: `items` of (SKU, pool, on hand, safety or None, grams or None). Safe to repeat."""
+
+    name = "count"
+    facility: str
+    items: Any
+
+    def _check(self) -> None:
+        facility_code(self.facility)
+        seen: dict[tuple[str, str], tuple[str, str, int, int | None, int | None]] = {}
+        for sku, pool, on_hand, safety, grams in self.items:
+            row = (sku_code(sku), pool_name(pool))
+            if row in seen:
+                raise InvalidInput("sku", sku, f"named once per pool in {self.facility}")
+            seen[row] = (
+                *row,
+                quantity("on_hand", on_hand, least=0),
+                None if safety is None else quantity("safety", safety, least=0),
+                None if grams is None else quantity("grams", grams, least=0),
+            )
+        if not seen:
+            raise InvalidInput("items", [], "at least one SKU")
+        self._set(items=tuple(seen[row] for row in sorted(seen)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFacility(Command):
+    """Add a facility (`new`) or change one: only the named fields of `values` change, None clears what may be empty."""
+
+    name = "facility"
+    facility: str
+    values: Mapping[str, Any]
+    new: bool = False
+
+    def _check(self) -> None:
+        facility_code(self.facility)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configure(Command):
+    """Set a setting; `value` None returns it to its default."""
+
+    name = "config"
+    setting: str
+    value: str | None

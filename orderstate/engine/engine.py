@@ -1,0 +1,384 @@
+"""The engine: what programs hold in their hands. Each command is one transaction, run by a plain function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from orderstate.allocation import NO_OPTIONS, Options
+from orderstate.engine import asking, changing, moving, stocking
+from orderstate.engine.answer import Answer
+from orderstate.engine.commands import (
+    Adjust,
+    Advance,
+    Cancel,
+    Command,
+    Configure,
+    Count,
+    Fire,
+    Place,
+    Receive,
+    Redirect,
+    SetFacility,
+    Split,
+)
+from orderstate.engine.session import Cache, Session
+from orderstate.errors import InvalidInput, KeyReused, OrderstateError, Refused, StockShort
+from orderstate.machine import Machine, standard
+from orderstate.model import Facility, Order, OrderSummary, Stock, StockLevel
+from orderstate.settings import SETTINGS
+from orderstate.store import events, network, orders, stock
+from orderstate.store.sqlite import SqliteStore, Transaction, location
+
+HANDLERS: Mapping[type[Command], Callable[[Session, Any], Answer]] = {
+    Place: moving.place,
+    Fire: moving.fire,
+    Advance: moving.advance,
+    Cancel: changing.cancel,
+    Redirect: changing.redirect,
+    Split: changing.split,
+    Receive: stocking.receive,
+    Adjust: stocking.adjust,
+    Count: stocking.count,
+    SetFacility: stocking.set_facility,
+    Configure: stocking.configure,
+}
+
+
+def microseconds() -> int:
+    """The system's clock: UTC microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Engine:
+    """Orders, stock and facilities of one database.
+
+        with Engine.open("orderstate.db") as engine:
+            order = engine.place({"MUG": 2}, "US@39.74,-104.99", key="web-1001").order
+            engine.tie(order)
+
+    Every command takes `key` (the same key with the same content gives the first answer again), `role` (customer,
+    operator or system), `by` (a name to keep) and `at` (UTC microseconds; default: the clock), and is durable when it
+    returns. It raises a subclass of OrderstateError, with nothing changed but the count of refusals. An engine belongs
+    to the thread and the process that opened it.
+    """
+
+    def __init__(self, store: SqliteStore, *, clock: Callable[[], int] = microseconds) -> None:
+        self.store = store
+        self.clock = clock
+        self.machine: Machine = standard()
+        self._cache = Cache()
+
+    @classmethod
+    def open(cls, database: str | Path, *, clock: Callable[[], int] = microseconds) -> Self:
+        """Open a database: a file name or `sqlite:///PATH[?timeout=SECONDS]`.
+
+        Raises NotFound where there is none, NotOurs, SchemaMismatch, Damaged; NotInstalled for PostgreSQL.
+        """
+        path, timeout = location(str(database))
+        return cls(SqliteStore(path, timeout=timeout), clock=clock)
+
+    @classmethod
+    def create(cls, database: str | Path, *, clock: Callable[[], int] = microseconds) -> Self:
+        """Make a new database and open it. Raises Refused where something is there already."""
+        from orderstate.store.schema import create  # Alembic is needed for nothing else
+
+        path, _ = location(str(database))
+        create(path)
+        return cls.open(database, clock=clock)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # Commands
+
+    def execute(self, command: Command) -> Answer:
+        """Run one command in its own transaction."""
+        (outcome,) = self.run([command])
+        if isinstance(outcome, OrderstateError):
+            raise outcome
+        return outcome
+
+    def run(self, commands: Iterable[Command], *, batch: int = 1) -> Iterator[Answer | OrderstateError]:
+        """Run many commands, `batch` to a transaction, and give each one's answer or error once it is durable.
+
+        A command that is refused changes nothing and does not stop the others. Raises what concerns the whole database:
+        Locked, ReadOnly, Damaged.
+        """
+        queue = iter(commands)
+        while chunk := list(islice(queue, batch)):
+            with self.store.write() as tx:
+                session = Session(tx, self.machine, self._cache, self.clock())
+                outcomes = [self._attempt(session, command) for command in chunk]
+            yield from outcomes
+
+    def all_or_nothing(self, commands: Iterable[Command]) -> list[Answer]:
+        """Run many commands in one transaction; the first that fails undoes all and is raised."""
+        with self.store.write() as tx:
+            session = Session(tx, self.machine, self._cache, self.clock())
+            return [self._once(session, command) for command in commands]
+
+    def _attempt(self, session: Session, command: Command) -> Answer | OrderstateError:
+        execute = session.tx.execute
+        execute("SAVEPOINT command")
+        try:
+            answer = self._once(session, command)
+        except OrderstateError as error:
+            execute("ROLLBACK TO command")
+            self._count_refusal(session, error)
+            return error
+        finally:
+            execute("RELEASE command")
+        return answer
+
+    def _once(self, session: Session, command: Command) -> Answer:
+        session.now = self.clock() if command.at is None else command.at
+        session.role, session.by = command.role, command.by
+        handler = HANDLERS[type(command)]
+        if command.key is None:
+            return handler(session, command)
+        fingerprint = command.fingerprint()
+        first = events.first_answer(session.tx, command.key)
+        if first is None:
+            answer = handler(session, command)
+            events.remember(session.tx, command.key, fingerprint, answer.document, session.now)
+            return answer
+        if first[0] != fingerprint:
+            raise KeyReused(
+                f"key {command.key!r} was used before for another {first[1]['command']}",
+                hint="use a new key, or repeat the first command unchanged",
+                key=command.key,
+                first=first[1],
+            )
+        return Answer(first[1], repeated=True)
+
+    def _count_refusal(self, session: Session, error: OrderstateError) -> None:
+        order, trigger = error.values.get("order"), error.values.get("trigger")
+        if not isinstance(error, Refused | StockShort) or not isinstance(order, str) or not isinstance(trigger, str):
+            return
+        row = session.tx.execute(session.tx.sql.order_at, (order,)).fetchone()
+        if row is not None:
+            codes = [b.code for b in error.blocked] or [error.code]
+            events.count_refusal(session.tx, row[2], trigger, codes, session.now)
+
+    def place(
+        self,
+        lines: Mapping[str, int] | Iterable[tuple[str, int]],
+        to: str,
+        *,
+        id: str | None = None,
+        short: str | None = None,
+        contact: str | None = None,
+        **common: Any,
+    ) -> Answer:
+        """Record an order as pending; nothing is reserved.
+
+        lines: SKU to units (the same SKU twice is summed). to: `CC@LAT,LON` in degrees, or `CC`. id: your own, not all
+        digits. short: backorder, split or refuse, when stock does not cover it; None: the setting's.
+        Raises InvalidInput, NotFound (SKU), Refused (id taken), KeyReused.
+        """
+        return self.execute(Place(lines=lines, to=to, id=id, short=short, contact=contact, **common))
+
+    def fire(self, order: str, trigger: str, *, reason: str | None = None, **common: Any) -> Answer:
+        """Fire any trigger of the flow. Raises Refused with every reason, StockShort, NotFound, StaleVersion.
+
+        `common` also takes `if_version`, `options` and `strategy`.
+        """
+        return self.execute(Fire(order=order, trigger=trigger, reason=reason, **common))
+
+    def tie(self, order: str, *, options: Options = NO_OPTIONS, strategy: str | None = None, **common: Any) -> Answer:
+        """Tie the best stock to the order. The answer's `exit_status` is 5 where it was put to backordered."""
+        return self.execute(Fire(order=order, trigger="tie_inventory", options=options, strategy=strategy, **common))
+
+    def untie(self, order: str, **common: Any) -> Answer:
+        """Give the order's stock back."""
+        return self.execute(Fire(order=order, trigger="untie", **common))
+
+    def ship(self, order: str, **common: Any) -> Answer:
+        """Send the order off: one shipment per facility. From here on it cannot be cancelled."""
+        return self.execute(Fire(order=order, trigger="ship", **common))
+
+    def deliver(self, order: str, **common: Any) -> Answer:
+        """The goods arrived."""
+        return self.execute(Fire(order=order, trigger="deliver", **common))
+
+    def advance(self, order: str, *, until: str | None = None, **common: Any) -> Iterator[Answer]:
+        """Take the next main step; with `until`, one after the other up to that state, each durable by itself.
+
+        A generator: what stops it is raised, and the steps made stay made. With a key, step n is kept under `KEY#n`.
+        """
+        if until is None:
+            yield self.execute(Advance(order=order, **common))
+            return
+        self.machine.state(until)
+        key = common.pop("key", None)
+        for step in range(1, len(self.machine.states) + 1):
+            if key is None and self.order(order).state == until:
+                return
+            answer = self.execute(Advance(order=order, key=f"{key}#{step}" if key else None, **common))
+            yield answer
+            if answer.state == until or answer.exit_status:
+                return
+            common.pop("if_version", None)
+        raise Refused(f"{order} does not come past {until} on the main path", code="not_on_path")
+
+    def cancel(
+        self,
+        order: str,
+        *,
+        lines: Mapping[str, int] | Iterable[tuple[str, int]] | None = None,
+        reason: str | None = None,
+        **common: Any,
+    ) -> Answer:
+        """Cancel the order, or only `lines` of it while stock is not gone. Raises Refused with every reason."""
+        return self.execute(Cancel(order=order, lines=lines, reason=reason, **common))
+
+    def redirect(self, order: str, to: str, **common: Any) -> Answer:
+        """Send the order elsewhere; a tied one is planned again. Raises Refused, StockShort."""
+        return self.execute(Redirect(order=order, to=to, **common))
+
+    def split(self, order: str, facility: str, **common: Any) -> Answer:
+        """Let what is tied at one facility move by itself, as a child order. Raises Refused."""
+        return self.execute(Split(order=order, facility=facility, **common))
+
+    def receive(self, facility: str, sku: str, quantity: int, *, pool: str = "primary", **common: Any) -> Answer:
+        """Goods came in. The answer's document says under `waiting` who waits for them, oldest first."""
+        return self.execute(Receive(facility=facility, items=[(sku, quantity, pool)], **common))
+
+    def adjust(self, facility: str, sku: str, **changes: Any) -> Answer:
+        """Correct stock: `by_units` or `to_units`, `safety`, `pool`, `untie`, `reason`. Raises Refused, NotFound."""
+        return self.execute(Adjust(facility=facility, sku=sku, **changes))
+
+    def add_facility(self, code: str, *, country: str, at: str | None = None, **values: Any) -> Answer:
+        """Add a facility: `at` is `LAT,LON` in degrees; name, gateway, priority, closed and costs are optional."""
+        values = {"country": country, "at": at, **values}
+        return self.execute(SetFacility(facility=code, values=values, new=True))
+
+    def set_facility(self, code: str, **values: Any) -> Answer:
+        """Change the named fields of a facility."""
+        return self.execute(SetFacility(facility=code, values=values))
+
+    def configure(self, setting: str, value: str | None) -> Answer:
+        """Set a setting from its text; None returns it to its default. Raises NotFound, InvalidInput."""
+        return self.execute(Configure(setting=setting, value=value))
+
+    # Questions
+
+    def _ask(self, tx: Transaction, role: str = "operator") -> Session:
+        session = Session(tx, self.machine, self._cache, self.clock())
+        session.role = role
+        return session
+
+    def show(self, order: str, version: int | None = None) -> asking.Shown:
+        """The order with allocations, shipments, children and plan; as it was at `version`, if given."""
+        with self.store.read() as tx:
+            session = self._ask(tx)
+            return asking.show(session, order) if version is None else asking.show_at(session, order, version)
+
+    def order(self, order: str) -> Order:
+        """The order as it stands, as a model.Order. Raises NotFound."""
+        with self.store.read() as tx:
+            return orders.read(tx, order)
+
+    def orders(
+        self,
+        *,
+        state: str | None = None,
+        sku: str | None = None,
+        facility: str | None = None,
+        waiting: bool = False,
+        older_than: int | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> list[OrderSummary]:
+        """A page of orders, newest first; `waiting` ones oldest first. `after`: the last id of the page before.
+
+        older_than: at least so many microseconds in the present state (final states are left out unless named).
+        facility: orders with stock tied or shipped there. Raises NotFound for names that are not there.
+        """
+        if not 1 <= limit <= 100_000:
+            raise InvalidInput("limit", limit, "a whole number from 1 to 100000")
+        with self.store.read() as tx:
+            session = self._ask(tx)
+            states: Sequence[str] | None = [self.machine.state(state).name] if state else None
+            if waiting:
+                states = stocking.waiting_states(session) if state is None else states
+            elif older_than is not None and states is None:
+                states = [s.name for s in self.machine.flow.states if not s.final]
+            if sku is not None and not stock.known(tx, sku):
+                raise orders.unknown_sku(tx, sku)
+            if facility is not None:
+                network.facility(tx, facility)
+            return orders.listed(
+                tx,
+                states=states,
+                sku=sku,
+                facility=facility,
+                entered_before=None if older_than is None else session.now - older_than,
+                oldest_first=waiting,
+                after=after,
+                limit=limit,
+            )
+
+    def history(self, order: str) -> asking.History:
+        """What happened to the order, and what was refused to it."""
+        with self.store.read() as tx:
+            return asking.history(self._ask(tx), order)
+
+    def why(self, order: str, trigger: str | None = None, *, role: str = "operator") -> asking.Explanation:
+        """For each trigger (or the one named): would it go for this role, and if not, every reason."""
+        with self.store.read() as tx:
+            return asking.why(self._ask(tx, role), order, trigger)
+
+    def plan(self, order: str, *, options: Options = NO_OPTIONS, strategy: str | None = None) -> asking.Planned:
+        """What a tie would do now, or the stored plan of an order that holds stock."""
+        with self.store.read() as tx:
+            return asking.plan(self._ask(tx), order, options, strategy)
+
+    def facilities(self) -> list[Facility]:
+        """Every facility, by code."""
+        with self.store.read() as tx:
+            return network.facilities(tx)
+
+    def stock(self, *, sku: str | None = None, facility: str | None = None) -> Iterator[StockLevel]:
+        """Stock by (SKU, facility, pool), read page by page. Raises NotFound for names that are not there."""
+        after: StockLevel | None = None
+        with self.store.read() as tx:
+            if facility is not None:
+                network.facility(tx, facility)
+            if sku is not None and not stock.known(tx, sku):
+                raise orders.unknown_sku(tx, sku)
+        while True:
+            with self.store.read() as tx:
+                page = stock.levels(tx, sku, facility, after)
+            yield from page
+            if sku is not None or len(page) < stock.PAGE:
+                return
+            after = page[-1]
+
+    def settings(self) -> dict[str, str]:
+        """Every setting with the value in force, as text."""
+        with self.store.read() as tx:
+            kept = network.settings(tx)
+        return {key: kept.get(key, setting.default) for key, setting in SETTINGS.items()}
+
+    def counts(self) -> dict[str, int]:
+        """How many orders are in each state of the flow."""
+        with self.store.read() as tx:
+            rows = {state: n for state, n, _ in tx.execute(tx.sql.count_states).fetchall()}
+        return {state.name: rows.get(state.name, 0) for state in self.machine.flow.states}
+
+    def tied_states(self) -> list[str]:
+        """The states in which an order holds stock."""
+        return [s.name for s in self.machine.flow.states if s.stock is Stock.TIED]

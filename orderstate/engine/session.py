@@ -1,0 +1,163 @@
+"""One transaction as the commands see it: the order, the facts, the plan, the event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orderstate.allocation import NO_OPTIONS, Network, Options, check, propose
+from orderstate.engine.answer import Answer
+from orderstate.engine.commands import Command
+from orderstate.errors import StaleVersion
+from orderstate.guards import Facts
+from orderstate.machine import Choice, Machine
+from orderstate.model import Event, Order, Plan
+from orderstate.settings import Settings
+from orderstate.store import events, network, orders, stock
+from orderstate.store.sqlite import Transaction
+
+
+@dataclass(slots=True)
+class Cache:
+    """What an engine keeps between transactions: the network, until its version moves on."""
+
+    version: int = 0
+    settings: Settings | None = None
+    network: Network | None = None
+
+    def read(self, tx: Transaction) -> tuple[Settings, Network]:
+        """Settings and network as this transaction sees them; one small read while nothing changed."""
+        version = network.version(tx)
+        if version != self.version or self.settings is None or self.network is None:
+            self.settings = Settings.read(network.settings(tx))
+            self.network = Network(network.facilities(tx), self.settings)
+            self.version = version
+        return self.settings, self.network
+
+
+class Session:
+    """One transaction: the store's statements, the machine, the moment, and who asks."""
+
+    __slots__ = ("_cache", "by", "machine", "now", "role", "tx")
+
+    def __init__(self, tx: Transaction, machine: Machine, cache: Cache, now: int) -> None:
+        self.tx = tx
+        self.machine = machine
+        self.now = now
+        self.role = "operator"
+        self.by: str | None = None
+        self._cache = cache
+
+    def asked_by(self, command: Command) -> None:
+        """Take over who asks and when."""
+        self.role, self.by = command.role, command.by
+        if command.at is not None:
+            self.now = command.at
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._cache.read(self.tx)[0]
+
+    @property
+    def network(self) -> Network:
+        """The facilities, ready for planning."""
+        return self._cache.read(self.tx)[1]
+
+    def order(self, order_id: str, if_version: int | None = None) -> Order:
+        """The order, locked for this transaction. Raises NotFound, StaleVersion."""
+        order = orders.read(self.tx, order_id, lock=True)
+        if if_version is not None and order.version != if_version:
+            raise StaleVersion(
+                f"{order_id} is at version {order.version}, not {if_version}",
+                hint=f"orderstate show {order_id}",
+                order=order_id,
+                version=order.version,
+                if_version=if_version,
+            )
+        return order
+
+    def plan(self, order: Order, options: Options = NO_OPTIONS, strategy: str | None = None) -> Plan:
+        """The strategy's plan for the order's open units on the stock that is there now, checked.
+
+        Raises NotFound for an unknown strategy, PlanRejected for a strategy that raises or breaks the rules.
+        """
+        settings, sites = self._cache.read(self.tx)
+        problem = sites.problem(
+            order.destination,
+            {line.sku: line.open for line in order.lines if line.open},
+            stock.for_order(self.tx, order.serial),
+            {line.sku: line.grams for line in order.lines},
+            options,
+        )
+        plan = propose(problem, strategy or settings.strategy)
+        check(problem, plan)
+        return plan
+
+    def facts(self, order: Order, options: Options = NO_OPTIONS, strategy: str | None = None) -> Facts:
+        """What guards may ask about this order now; the plan is made once, when first asked for."""
+        made: list[Plan] = []
+
+        def plan() -> Plan:
+            if not made:
+                made.append(self.plan(order, options, strategy))
+            return made[0]
+
+        return Facts(
+            role=self.role,
+            stock=self.machine.state(order.state).stock,
+            plan=plan,
+            shipments=lambda: orders.shipments(self.tx, order),
+            open_children=lambda: self.open_children(order.id),
+            restricted=options is not NO_OPTIONS and options != NO_OPTIONS,
+        )
+
+    def open_children(self, order_id: str) -> tuple[str, ...]:
+        """Ids of the orders split off this one (or off those) that could still be cancelled."""
+        found: list[str] = []
+        for child, state in orders.children(self.tx, order_id):
+            declared = self.machine.state(state)
+            if not declared.final and declared.stock != "gone":
+                found.append(child)
+            found.extend(self.open_children(child))
+        return tuple(found)
+
+    def explain(self, order: Order, trigger: str | None = None) -> tuple[Choice, ...]:
+        """Each trigger (or the one named) asked of the order as it stands."""
+        return self.machine.explain(order, self.facts(order), trigger)
+
+    def record(
+        self,
+        subject: str,
+        number: int,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        trigger: str | None = None,
+        source: str | None = None,
+        target: str | None = None,
+    ) -> str:
+        """Write one event; returns its id."""
+        event = Event(subject, number, kind, self.now, self.role, self.by, trigger, source, target, payload)
+        events.insert(self.tx, event)
+        return event.id
+
+
+def answer(
+    command: str, before: Order | None, after: Order, events: list[str], *, exit_status: int = 0, **more: Any
+) -> Answer:
+    """The answer to a command about an order."""
+    return Answer(
+        {
+            "command": command,
+            "order": after.id,
+            "was": before.state if before else None,
+            "state": after.state,
+            "version": after.version,
+            "events": events,
+            "changed": bool(events),
+            "exit": exit_status,
+            **more,
+        }
+    )

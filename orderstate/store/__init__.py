@@ -1,0 +1,1 @@
+"""The only room that knows SQL: tables, statements, connections, migrations and care of the database."""

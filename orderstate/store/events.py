@@ -1,0 +1,60 @@
+"""Events, refusals and idempotency keys: rows in and out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orderstate.model import Event, RefusalCount
+from orderstate.store.sqlite import Transaction
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def insert(tx: Transaction, event: Event) -> None:
+    """One event. The database refuses a number that the subject has already."""
+    tx.execute(
+        tx.sql.event_insert,
+        (
+            event.subject, event.number, event.type, event.at, event.role, event.by, event.trigger, event.source,
+            event.target, _encode(event.payload),
+        ),
+    )  # fmt: skip
+
+
+def of(tx: Transaction, subject: str, last: int = 2**63 - 1) -> list[Event]:
+    """The events of an order or a facility, up to the number `last`, in order."""
+    rows = tx.execute(tx.sql.events_read, (subject, last)).fetchall()
+    return [
+        Event(subject, number, kind, at, role, by, trigger, source, target, json.loads(payload))
+        for subject, number, kind, at, role, by, trigger, source, target, payload in rows
+    ]
+
+
+def newest_payload(tx: Transaction, subject: str, kind: str, last: int = 2**63 - 1) -> dict[str, Any] | None:
+    """The payload of the subject's newest event of that type, or None."""
+    row = tx.execute(tx.sql.event_of_type, (subject, kind, last)).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def count_refusal(tx: Transaction, serial: int, trigger: str, codes: Sequence[str], at: int) -> None:
+    """Count a refusal; the only thing that a refused trigger changes."""
+    tx.execute(tx.sql.refusal_count, (serial, trigger, " ".join(codes), at, at))
+
+
+def refusals(tx: Transaction, serial: int) -> list[RefusalCount]:
+    """What was refused to the order, oldest first."""
+    rows = tx.execute(tx.sql.refusals_read, (serial,)).fetchall()
+    return [RefusalCount(trigger, tuple(codes.split()), *rest) for trigger, codes, *rest in rows]
+
+
+def first_answer(tx: Transaction, key: str) -> tuple[str, dict[str, Any]] | None:
+    """(fingerprint, answer) under the key, or None."""
+    row = tx.execute(tx.sql.key_read, (key,)).fetchone()
+    return None if row is None else (row[0], json.loads(row[1]))
+
+
+def remember(tx: Transaction, key: str, fingerprint: str, answer: Mapping[str, Any], at: int) -> None:
+    """Keep the first answer to a key."""
+    tx.execute(tx.sql.key_insert, (key, fingerprint, _encode(answer), at))

@@ -1,0 +1,81 @@
+"""The writer lock: an exclusive flock on a file beside the database, held around each write transaction and each close.
+
+SQLite's own busy handler is unfair (a waiter sleeps while newcomers pass), and a checkpoint by a closing connection
+must not run beside a writer on SQLite versions with the WAL-reset bug. Waiting in the kernel's queue settles both.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+
+from orderstate.errors import Locked, ReadOnly
+
+
+class WriterLock:
+    """One lock descriptor. Not reentrant; one per connection, and a connection belongs to one thread."""
+
+    __slots__ = ("_descriptor", "_path", "_timeout")
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._path = path
+        self._timeout = timeout
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise ReadOnly(
+                f"the writer lock {path} cannot be opened: {error.strerror}",
+                hint="writing needs write access to the database's folder",
+                path=path,
+            ) from error
+
+    def acquire(self) -> None:
+        """Wait for the lock. Raises Locked when `timeout` seconds pass first."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._wait()
+
+    def release(self) -> None:
+        """Let the next writer in."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the descriptor back; whatever it holds is released."""
+        os.close(self._descriptor)
+
+    def _wait(self) -> None:
+        # flock has no time limit of its own, and polling would lose the place in the queue: so a thread waits in the
+        # kernel on a twin of the descriptor, and hands the lock over, or lets go of it if nobody waits any more.
+        twin = os.dup(self._descriptor)
+        gate = threading.Lock()
+        outcome = {"got": False, "abandoned": False}
+        done = threading.Event()
+
+        def wait_in_kernel() -> None:
+            try:
+                fcntl.flock(twin, fcntl.LOCK_EX)
+                with gate:
+                    if outcome["abandoned"]:
+                        fcntl.flock(twin, fcntl.LOCK_UN)
+                    else:
+                        outcome["got"] = True
+            finally:
+                os.close(twin)
+                done.set()
+
+        threading.Thread(target=wait_in_kernel, name="orderstate-writer-lock", daemon=True).start()
+        try:
+            done.wait(self._timeout)
+        finally:
+            with gate:
+                got = outcome["got"]
+                if not got:
+                    outcome["abandoned"] = True
+        if not got:
+            raise Locked(
+                f"another writer has held the database for {self._timeout:g} s",
+                hint="try again; nothing was changed",
+                path=self._path,
+            )

@@ -1,0 +1,97 @@
+"""Making and upgrading a database, through Alembic. Imported only by `init`, `demo` and `db upgrade`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from orderstate.errors import NotFound, OrderstateError, ReadOnly, Refused, SchemaMismatch
+from orderstate.store.lock import WriterLock
+from orderstate.store.sqlite import REVISIONS, connect, translated
+
+
+def create(path: Path) -> None:
+    """A new, empty database at `path`: whole, or not at all. Raises Refused if something is there already."""
+    if path.exists():
+        raise Refused(f"{path} exists already", hint="name another file with --db", code="exists", path=str(path))
+    if not path.parent.is_dir():
+        raise NotFound(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}", code="no_folder")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        try:
+            _fill(draft)
+        except OSError as error:
+            raise ReadOnly(f"{path.parent} cannot be written: {error.strerror}", path=str(path)) from error
+        try:
+            os.link(draft, path)
+        except FileExistsError as error:
+            raise Refused(f"{path} exists already", hint="name another file with --db", code="exists") from error
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{draft}{suffix}").unlink(missing_ok=True)
+
+
+def upgrade(path: Path, timeout: float = 10.0) -> tuple[str, str]:
+    """Bring the database to this program's schema; returns (revision before, revision after).
+
+    Raises NotFound, NotOurs through SQLite's own error, SchemaMismatch for a newer one, Locked.
+    """
+    if not path.is_file():
+        raise NotFound(f"there is no database at {path}", code="no_database", hint="orderstate init")
+    lock = WriterLock(f"{path}-lock", timeout)
+    try:
+        lock.acquire()
+        with translated(path):
+            connection = connect(path, "rw", timeout)
+            try:
+                before = _revision(connection, path)
+                if before != REVISIONS[-1]:
+                    _migrate(connection)
+                return before, REVISIONS[-1]
+            finally:
+                connection.close()
+    finally:
+        lock.close()
+
+
+def _revision(connection: sqlite3.Connection, path: Path) -> str:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+    found = str(row[0]) if row else ""
+    if found not in REVISIONS:
+        raise SchemaMismatch(
+            f"{path} is at revision {found or 'none'}, which this program does not know",
+            hint="upgrade orderstate to open it",
+            path=str(path),
+        )
+    return found
+
+
+def _fill(draft: Path) -> None:
+    with translated(draft):
+        connection = connect(draft, "rwc", 10.0)
+        try:
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            if mode != "wal":
+                raise OrderstateError(f"SQLite cannot keep a write-ahead log here (journal mode {mode})", code="no_wal")
+            connection.execute("PRAGMA synchronous=FULL")
+            _migrate(connection)
+        finally:
+            connection.close()
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=NullPool)
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    with engine.connect() as bound, bound.begin():
+        bound.exec_driver_sql("BEGIN IMMEDIATE")  # the driver is in autocommit, so this is what begins
+        settings.attributes["connection"] = bound
+        command.upgrade(settings, "head")

@@ -1,0 +1,386 @@
+"""The everyday statements, built from the tables.
+
+`python -m orderstate.store.statements` writes them, compiled for both dialects, into compiled.py, which is what runs:
+so that an everyday command needs no SQLAlchemy. A test compiles them again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Executable,
+    Text,
+    and_,
+    asc,
+    bindparam,
+    cast,
+    delete,
+    desc,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orderstate.store.tables import metadata
+
+_TABLES = metadata.tables
+_ORDERS, _LINE, _SKU, _STOCK = (_TABLES[n] for n in ("orders", "order_line", "sku", "stock"))
+_ALLOCATION, _SHIPMENT, _MOVEMENT, _EVENT = (_TABLES[n] for n in ("allocation", "shipment", "movement", "event"))
+_FACILITY, _REFUSAL, _IDEMPOTENCY = (_TABLES[n] for n in ("facility", "refusal", "idempotency"))
+_SETTING, _COUNTER = (_TABLES[n] for n in ("setting", "counter"))
+
+
+def _p(name: str) -> Any:
+    return bindparam(name)
+
+
+def _all(table: Any, *without: str) -> dict[str, Any]:
+    return {c.name: bindparam("v_" + c.name) for c in table.columns if c.name not in without}
+
+
+def _upsert(dialect: str, table: Any) -> Any:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def _orders() -> dict[str, Executable]:
+    o, line = _ORDERS.c, _LINE.c
+    columns = (
+        o.serial,
+        o.id,
+        o.state,
+        o.version,
+        o.placed_at,
+        o.entered_at,
+        o.destination,
+        o.short,
+        o.contact,
+        o.parent,
+    )
+    read = select(*columns).where(o.id == _p("id"))
+    units = select(func.coalesce(func.sum(line.quantity - line.cancelled), literal_column("0"))).where(
+        line.serial == o.serial
+    )
+    summary = select(
+        o.serial, o.id, o.state, o.version, o.placed_at, o.entered_at, o.destination, o.parent, units.scalar_subquery()
+    )
+    sku, facility, state = (cast(_p(n), Text) for n in ("sku", "facility", "state"))
+    has_sku = exists().where(line.serial == o.serial, line.sku == sku)
+    from_facility = exists().where(_ALLOCATION.c.serial == o.serial, _ALLOCATION.c.facility == facility)
+    filters = (
+        or_(sku.is_(None), has_sku),
+        or_(facility.is_(None), from_facility),
+        o.entered_at <= _p("entered_before"),
+    )
+    in_state = or_(state.is_(None), o.state == state)
+    key = tuple_(o.placed_at, o.id)
+    page = tuple_(_p("placed_at"), _p("id"))
+    holds_line = select(line.serial).where(line.sku == _p("sku"), line.serial < _p("serial"))
+    ships = (
+        select(_ALLOCATION.c.serial)
+        .where(_ALLOCATION.c.facility == _p("facility"), _ALLOCATION.c.serial < _p("serial"))
+        .distinct()
+    )
+    return {
+        "order_read": read,
+        "order_lock": read.with_for_update(),
+        "order_at": select(o.placed_at, o.id, o.serial).where(o.id == _p("id")),
+        "order_insert": insert(_ORDERS).values(_all(_ORDERS, "serial")).returning(o.serial),
+        "order_move": update(_ORDERS)
+        .where(o.serial == _p("k_serial"), o.version == _p("k_version"))
+        .values(state=_p("state"), version=_p("version"), entered_at=_p("entered_at"), destination=_p("destination")),
+        "children_read": select(o.id, o.state).where(o.parent == _p("parent")).order_by(o.serial),
+        "order_ids_like": select(o.id)
+        .where(o.id >= _p("low"), o.id < _p("high"))
+        .order_by(o.id)
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "lines_read": select(line.sku, line.quantity, line.cancelled, _SKU.c.grams)
+        .join(_SKU, _SKU.c.code == line.sku)
+        .where(line.serial == _p("serial"))
+        .order_by(line.sku),
+        "line_insert": insert(_LINE).values(_all(_LINE)),
+        "line_update": update(_LINE)
+        .where(line.serial == _p("k_serial"), line.sku == _p("k_sku"))
+        .values(quantity=_p("quantity"), cancelled=_p("cancelled")),
+        "line_delete": delete(_LINE).where(line.serial == _p("serial"), line.sku == _p("sku")),
+        "list_all": summary.where(key < page, in_state, *filters)
+        .order_by(desc(o.placed_at), desc(o.id))
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "list_state": summary.where(o.state == _p("in_state"), key < page, *filters)
+        .order_by(desc(o.placed_at), desc(o.id))
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "list_oldest": summary.where(o.state == _p("in_state"), key > page, *filters)
+        .order_by(asc(o.placed_at), asc(o.id))
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "list_sku": summary.where(o.serial.in_(holds_line), in_state, *filters[1:])
+        .order_by(desc(o.serial))
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "list_facility": summary.where(o.serial.in_(ships), in_state, filters[0], filters[2])
+        .order_by(desc(o.serial))
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "waiting_for": select(o.id, o.placed_at, line.quantity - line.cancelled)
+        .join(_LINE, and_(line.serial == o.serial, line.sku == _p("sku")))
+        .where(o.state == _p("state"), line.quantity > line.cancelled)
+        .order_by(asc(o.placed_at), asc(o.id))
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+    }
+
+
+def _ties() -> dict[str, Executable]:
+    a, s, o = _ALLOCATION.c, _SHIPMENT.c, _ORDERS.c
+    return {
+        "allocations_read": select(a.facility, a.sku, a.pool, a.units)
+        .where(a.serial == _p("serial"))
+        .order_by(a.facility, a.sku, a.pool),
+        "allocation_insert": insert(_ALLOCATION).values(_all(_ALLOCATION)),
+        "allocations_delete": delete(_ALLOCATION).where(a.serial == _p("serial")),
+        "allocation_delete": delete(_ALLOCATION).where(
+            a.serial == _p("serial"), a.facility == _p("facility"), a.sku == _p("sku"), a.pool == _p("pool")
+        ),
+        "allocation_update": update(_ALLOCATION)
+        .where(a.serial == _p("k_serial"), a.facility == _p("k_facility"), a.sku == _p("k_sku"), a.pool == _p("k_pool"))
+        .values(units=_p("units")),
+        "shipment_insert": insert(_SHIPMENT).values(_all(_SHIPMENT)),
+        "shipments_read": select(s.facility, s.shipped_at, s.units)
+        .where(s.serial == _p("serial"))
+        .order_by(s.facility),
+        "holders": select(o.id, o.state, a.units)
+        .join(_ORDERS, o.serial == a.serial)
+        .where(a.facility == _p("facility"), a.sku == _p("sku"), a.pool == _p("pool"), o.state == _p("state"))
+        .order_by(desc(o.placed_at), desc(o.id)),
+    }
+
+
+def _stock(dialect: str) -> dict[str, Executable]:
+    k, line, m = _STOCK.c, _LINE.c, _MOVEMENT.c
+    row = and_(k.sku == _p("k_sku"), k.facility == _p("k_facility"), k.pool == _p("k_pool"))
+    free = k.on_hand - k.allocated - k.safety
+    listed = select(k.facility, k.sku, k.pool, k.on_hand, k.allocated, k.safety)
+    add = _upsert(dialect, _STOCK).values(
+        {**_all(_STOCK, "allocated", "safety"), "allocated": literal_column("0"), "safety": literal_column("0")}
+    )
+    known = _upsert(dialect, _SKU).values(_all(_SKU)).on_conflict_do_nothing(index_elements=["code"])
+    return {
+        "stock_for_order": select(k.facility, k.sku, k.pool, free)
+        .join(_LINE, line.sku == k.sku)
+        .where(line.serial == _p("serial"), line.quantity > line.cancelled, free > literal_column("0"))
+        .order_by(k.facility, k.sku, k.pool),
+        "stock_take": update(_STOCK).where(row, free >= _p("k_least")).values(allocated=k.allocated + _p("units")),
+        "stock_release": update(_STOCK)
+        .where(row, k.allocated >= _p("k_least"))
+        .values(allocated=k.allocated - _p("units")),
+        "stock_ship": update(_STOCK)
+        .where(row, k.allocated >= _p("k_least"))
+        .values(on_hand=k.on_hand - _p("left"), allocated=k.allocated - _p("units")),
+        "stock_receive": add.on_conflict_do_update(
+            index_elements=["sku", "facility", "pool"], set_={"on_hand": k.on_hand + add.excluded.on_hand}
+        ),
+        "stock_count": update(_STOCK).where(row, k.allocated <= _p("k_on_hand")).values(on_hand=_p("on_hand")),
+        "stock_safety": update(_STOCK).where(row).values(safety=_p("safety")),
+        "stock_row": select(k.on_hand, k.allocated, k.safety).where(
+            k.sku == _p("sku"), k.facility == _p("facility"), k.pool == _p("pool")
+        ),
+        "stock_all": listed.where(tuple_(k.sku, k.facility, k.pool) > tuple_(_p("sku"), _p("facility"), _p("pool")))
+        .order_by(k.sku, k.facility, k.pool)
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "stock_of_sku": listed.where(k.sku == _p("sku")).order_by(k.facility, k.pool),
+        "stock_of_facility": listed.where(
+            k.facility == _p("facility"), tuple_(k.sku, k.pool) > tuple_(_p("sku"), _p("pool"))
+        )
+        .order_by(k.sku, k.pool)
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "sku_known": known,
+        "sku_read": select(_SKU.c.grams).where(_SKU.c.code == _p("code")),
+        "sku_weigh": update(_SKU).where(_SKU.c.code == _p("k_code")).values(grams=_p("grams")),
+        "sku_codes": select(_SKU.c.code).order_by(_SKU.c.code).limit(_p("n")).offset(literal_column("0")),
+        "movement_insert": insert(_MOVEMENT).values(_all(_MOVEMENT, "id")),
+        "movements_read": select(m.subject, m.number, m.facility, m.sku, m.pool, m.kind, m.on_hand, m.allocated, m.at)
+        .where(m.id > _p("id"))
+        .order_by(m.id)
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+    }
+
+
+def _events(dialect: str) -> dict[str, Executable]:
+    e, r, i = _EVENT.c, _REFUSAL.c, _IDEMPOTENCY.c
+    refused = _upsert(dialect, _REFUSAL).values({**_all(_REFUSAL, "count"), "count": literal_column("1")})
+    return {
+        "event_insert": insert(_EVENT).values(_all(_EVENT, "id")),
+        "events_read": select(e.subject, e.number, e.type, e.at, e.role, e.by, e.trigger, e.source, e.target, e.payload)
+        .where(e.subject == _p("subject"), e.number <= _p("number"))
+        .order_by(e.number),
+        "event_of_type": select(e.payload)
+        .where(e.subject == _p("subject"), e.type == _p("type"), e.number <= _p("number"))
+        .order_by(desc(e.number))
+        .limit(literal_column("1"))
+        .offset(literal_column("0")),
+        "refusal_count": refused.on_conflict_do_update(
+            index_elements=["serial", "trigger", "codes"],
+            set_={"last_at": refused.excluded.last_at, "count": r.count + literal_column("1")},
+        ),
+        "refusals_read": select(r.trigger, r.codes, r.first_at, r.last_at, r.count)
+        .where(r.serial == _p("serial"))
+        .order_by(r.last_at, r.trigger, r.codes),
+        "key_read": select(i.fingerprint, i.answer).where(i.key == _p("key")),
+        "key_insert": insert(_IDEMPOTENCY).values(_all(_IDEMPOTENCY)),
+    }
+
+
+def _network(dialect: str) -> dict[str, Executable]:
+    f, c, s = _FACILITY.c, _COUNTER.c, _SETTING.c
+    columns = (
+        f.code, f.country, f.latitude, f.longitude, f.name, f.gateway, f.priority, f.closed, f.costs, f.version,
+    )  # fmt: skip
+    setting = _upsert(dialect, _SETTING).values(_all(_SETTING))
+    return {
+        "facilities_read": select(*columns).order_by(f.code),
+        "facility_read": select(*columns).where(f.code == _p("code")),
+        "facility_insert": insert(_FACILITY).values(_all(_FACILITY)),
+        "facility_update": update(_FACILITY)
+        .where(f.code == _p("k_code"))
+        .values({c.name: _p(c.name) for c in _FACILITY.columns if c.name not in ("code", "version")}),
+        "facility_number": update(_FACILITY)
+        .where(f.code == _p("k_code"))
+        .values(version=f.version + literal_column("1"))
+        .returning(f.version),
+        "settings_read": select(s.key, s.value).order_by(s.key),
+        "setting_set": setting.on_conflict_do_update(index_elements=["key"], set_={"value": setting.excluded.value}),
+        "setting_delete": delete(_SETTING).where(s.key == _p("key")),
+        "counter_next": update(_COUNTER)
+        .where(c.name == _p("k_name"))
+        .values(value=c.value + literal_column("1"))
+        .returning(c.value),
+        "counter_read": select(c.value).where(c.name == _p("name")),
+    }
+
+
+def _doctor() -> dict[str, Executable]:
+    k, m, a, o, e = _STOCK.c, _MOVEMENT.c, _ALLOCATION.c, _ORDERS.c, _EVENT.c
+    ledger = (
+        select(
+            m.sku, m.facility, m.pool, func.sum(m.on_hand).label("on_hand"), func.sum(m.allocated).label("allocated")
+        )
+        .group_by(m.sku, m.facility, m.pool)
+        .subquery()
+    )
+    same = and_(ledger.c.sku == k.sku, ledger.c.facility == k.facility, ledger.c.pool == k.pool)
+    zero: Any = literal_column("0")
+    booked_on_hand, booked_allocated = (func.coalesce(x, zero) for x in (ledger.c.on_hand, ledger.c.allocated))
+    held = (
+        select(a.sku, a.facility, a.pool, func.sum(a.units).label("units"))
+        .join(_ORDERS, o.serial == a.serial)
+        .where(o.state == _p("state"))
+        .group_by(a.sku, a.facility, a.pool)
+        .order_by(a.sku, a.facility, a.pool)
+    )
+    newest = (
+        select(e.subject, func.max(e.number).label("newest"), func.count().label("n")).group_by(e.subject).subquery()
+    )
+    last = select(e.subject, e.number, e.target).subquery()
+    return {
+        "check_ledger": select(k.facility, k.sku, k.pool, k.on_hand, k.allocated, booked_on_hand, booked_allocated)
+        .outerjoin(ledger, same)
+        .where(or_(k.on_hand != booked_on_hand, k.allocated != booked_allocated))
+        .order_by(k.facility, k.sku, k.pool),
+        "check_oversold": select(k.facility, k.sku, k.pool, k.on_hand, k.allocated)
+        .where(or_(k.allocated > k.on_hand, k.allocated < zero))
+        .order_by(k.facility, k.sku, k.pool),
+        "check_held": held,
+        "check_allocated": select(k.sku, k.facility, k.pool, k.allocated)
+        .where(k.allocated != zero)
+        .order_by(k.sku, k.facility, k.pool),
+        "check_numbers": select(o.id, o.version, newest.c.newest, newest.c.n)
+        .outerjoin(newest, newest.c.subject == o.id)
+        .where(or_(newest.c.newest.is_(None), newest.c.newest != o.version, newest.c.n != newest.c.newest))
+        .order_by(o.serial),
+        "check_states": select(o.id, o.state, last.c.target)
+        .join(last, and_(last.c.subject == o.id, last.c.number == o.version))
+        .where(last.c.target != o.state)
+        .order_by(o.serial),
+        "count_states": select(o.state, func.count(), func.min(o.entered_at)).group_by(o.state).order_by(o.state),
+        "count_all": select(
+            *(
+                select(func.count()).select_from(_TABLES[n]).scalar_subquery().label(n)
+                for n in ("orders", "event", "movement", "stock", "facility", "sku")
+            )
+        ),
+    }
+
+
+def declare(dialect: str) -> dict[str, Executable]:
+    """Every everyday statement by name, for `sqlite` or `postgresql`."""
+    return {
+        **_orders(),
+        **_ties(),
+        **_stock(dialect),
+        **_events(dialect),
+        **_network(dialect),
+        **_doctor(),
+    }
+
+
+def _compiled(dialect: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+    dialects: Any = {"sqlite": sqlite.dialect, "postgresql": postgresql.dialect}
+    made = dialects[dialect](paramstyle="qmark" if dialect == "sqlite" else "format")
+    found = {}
+    for name, statement in declare(dialect).items():
+        done: Any = statement.compile(dialect=made)  # type: ignore[attr-defined]  # every one is a ClauseElement
+        found[name] = (" ".join(str(done).split()), tuple(done.positiontup))
+    return found
+
+
+def render() -> str:
+    """The source text of compiled.py; refuses statements whose parameters the dialects want in another order."""
+    lite, post = _compiled("sqlite"), _compiled("postgresql")
+    out = [
+        '"""Made by `python -m orderstate.store.statements` from the tables; do not edit. A test compiles it again."""',
+        "",
+        "# ruff: noqa: E501 - one statement a line",
+        "from __future__ import annotations",
+        "",
+        "from dataclasses import dataclass",
+        "",
+        "",
+        "@dataclass(frozen=True, slots=True)",
+        "class Statements:",
+        '    """The everyday statements of one dialect. The comment behind each names its parameters in order."""',
+        "",
+    ]
+    for name, (_, parameters) in lite.items():
+        assert parameters == post[name][1], f"{name}: {parameters} on sqlite, {post[name][1]} on postgresql"
+        out.append(f"    {name}: str  # {', '.join(p.removeprefix('v_') for p in parameters) or 'none'}")
+    for title, statements in (("SQLITE", lite), ("POSTGRESQL", post)):
+        out += ["", "", f"{title} = Statements("]
+        out += [f"    {name}={_literal(sql)}," for name, (sql, _) in statements.items()]
+        out.append(")")
+    return "\n".join(out) + "\n"
+
+
+def _literal(sql: str) -> str:
+    return f"'{sql}'" if '"' in sql and "'" not in sql else '"' + sql.replace('"', '\\"') + '"'
+
+
+def main() -> None:
+    """Write compiled.py beside this module."""
+    Path(__file__).with_name("compiled.py").write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
