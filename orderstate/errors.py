@@ -82,14 +82,15 @@ class OrderstateError(Exception):
 
 
 class InvalidInput(OrderstateError):
-    """A value that cannot be used: names the field, the value and what would be right."""
+    """A value that is missing (None) or cannot be used: names the field, the value and what would be right."""
 
     code = "invalid_input"
     exit_status = 2
 
     def __init__(self, field: str, value: object, expected: str, *, hint: str | None = None) -> None:
         shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
-        super().__init__(f"{field}: {shown} is not {expected}", hint=hint, field=field, value=value, expected=expected)
+        sentence = f"{field} is missing: give {expected}" if value is None else f"{field}: {shown} is not {expected}"
+        super().__init__(sentence, hint=hint, field=field, value=value, expected=expected)
 
 
 class NotOurs(OrderstateError):

@@ -12,8 +12,8 @@ class Answer:
     """The answer to one command. `document` is its JSON shape, kept under the key and given again to a repeat.
 
     It always has `command`, `changed` (False: there was nothing to do) and `exit` (0, or 5 where an order was put to
-    wait for stock); for an order also `order`, `was` and `state` (None before it existed), `version` and `events` (their
-    ids). `repeated` is True when the key was known, so that nothing was done now.
+    wait for stock). For an order it also has `order`, `was` and `state` (`was` is None before it existed), `version`
+    and `events` (their ids). `repeated` is True when the key was known, so that nothing was done now.
     """
 
     document: Mapping[str, Any]

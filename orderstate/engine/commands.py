@@ -161,19 +161,34 @@ class OrderCommand(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire(OrderCommand):
-    """Fire a trigger. `options` and `strategy` matter where it ties; `strategy` None is the setting's."""
+    """Fire a trigger. `options`, `strategy` (None: the setting's) and `force` matter where it ties.
+
+    force: the order may wait for stock even where the options, and not the stock, leave it short.
+    """
 
     name = "fire"
     trigger: str
     reason: str | None = None
     options: Options = NO_OPTIONS
     strategy: str | None = None
+    force: bool = False
 
     def _check(self) -> None:
         OrderCommand._check(self)
         self._set(reason=text("reason", self.reason))
         if not isinstance(self.trigger, str) or not self.trigger:
             raise InvalidInput("trigger", self.trigger, "a trigger of the flow", hint="orderstate diagram")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retie(OrderCommand):
+    """Plan a tied order again. `force`: it may end backordered. `if_saves`: only where that makes it cheaper."""
+
+    name = "retie"
+    options: Options = NO_OPTIONS
+    strategy: str | None = None
+    force: bool = False
+    if_saves: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,9 +275,9 @@ class Adjust(Command):
         sku_code(self.sku)
         pool_name(self.pool)
         if self.by_units is not None and self.to_units is not None:
-            raise InvalidInput("by", self.by_units, "given together with --to: name one of them")
+            raise InvalidInput("by", self.by_units, "to be given together with --to: name one of them")
         if self.by_units is None and self.to_units is None and self.safety is None:
-            raise InvalidInput("by", None, "given: name --by, --to or --safety")
+            raise InvalidInput("by", None, "--by, --to or --safety")
         if self.by_units is not None:
             sign = -1 if str(self.by_units).strip().startswith("-") else 1
             size = quantity("by", str(self.by_units).strip().lstrip("+-"))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from orderstate.allocation import NO_OPTIONS, Options
-from orderstate.engine import asking, changing, moving, stocking
+from orderstate.engine import changing, moving, retying, stocking
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import (
     Adjust,
@@ -23,20 +22,20 @@ from orderstate.engine.commands import (
     Place,
     Receive,
     Redirect,
+    Retie,
     SetFacility,
     Split,
 )
-from orderstate.engine.session import Cache, Session
-from orderstate.errors import InvalidInput, KeyReused, OrderstateError, Refused, StockShort
-from orderstate.machine import Machine, standard
-from orderstate.model import Facility, Order, OrderSummary, Stock, StockLevel
-from orderstate.settings import SETTINGS
-from orderstate.store import events, network, orders, stock
-from orderstate.store.sqlite import SqliteStore, Transaction, location
+from orderstate.engine.reader import Reader, microseconds
+from orderstate.engine.session import Session
+from orderstate.errors import KeyReused, OrderstateError, Refused, StockShort
+from orderstate.store import events
+from orderstate.store.sqlite import SqliteStore, location
 
 HANDLERS: Mapping[type[Command], Callable[[Session, Any], Answer]] = {
     Place: moving.place,
     Fire: moving.fire,
+    Retie: retying.retie,
     Advance: moving.advance,
     Cancel: changing.cancel,
     Redirect: changing.redirect,
@@ -49,12 +48,11 @@ HANDLERS: Mapping[type[Command], Callable[[Session, Any], Answer]] = {
 }
 
 
-def microseconds() -> int:
-    """The system's clock: UTC microseconds since 1970."""
-    return time.time_ns() // 1000
+class _Undo(Exception):
+    """The dry run is over."""
 
 
-class Engine:
+class Engine(Reader):
     """Orders, stock and facilities of one database.
 
         with Engine.open("orderstate.db") as engine:
@@ -66,12 +64,6 @@ class Engine:
     returns. It raises a subclass of OrderstateError, with nothing changed but the count of refusals. An engine belongs
     to the thread and the process that opened it.
     """
-
-    def __init__(self, store: SqliteStore, *, clock: Callable[[], int] = microseconds) -> None:
-        self.store = store
-        self.clock = clock
-        self.machine: Machine = standard()
-        self._cache = Cache()
 
     @classmethod
     def open(cls, database: str | Path, *, clock: Callable[[], int] = microseconds) -> Self:
@@ -90,18 +82,6 @@ class Engine:
         path, _ = location(str(database))
         create(path)
         return cls.open(database, clock=clock)
-
-    def close(self) -> None:
-        """Give everything back."""
-        self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    # Commands
 
     def execute(self, command: Command) -> Answer:
         """Run one command in its own transaction."""
@@ -201,6 +181,45 @@ class Engine:
         """Tie the best stock to the order. The answer's `exit_status` is 5 where it was put to backordered."""
         return self.execute(Fire(order=order, trigger="tie_inventory", options=options, strategy=strategy, **common))
 
+    def retie(self, order: str, **common: Any) -> Answer:
+        """Plan a tied order again: `options`, `strategy`, `force` (may end backordered), `if_saves`.
+
+        The answer's document says `was_cost`, `cost` and `saves` in 1/1000 minor unit. Raises StockShort, Refused.
+        """
+        return self.execute(Retie(order=order, **common))
+
+    def retie_all(self, *, dry_run: bool = False, **common: Any) -> Iterator[Answer | OrderstateError]:
+        """Plan every tied order again, oldest first, and keep what saves; `dry_run` undoes it all at the end.
+
+        The dry run is the real run, in one transaction that is rolled back; the real run commits order by order.
+        """
+        commands = (
+            Retie(order=order.id, if_saves=True, **common)
+            for state in self.tied_states()
+            for order in self._all_in(state)
+        )
+        if not dry_run:
+            yield from self.run(commands)
+            return
+        outcomes: list[Answer | OrderstateError] = []
+        queue = list(commands)
+        with suppress(_Undo), self.store.write() as tx:
+            session = Session(tx, self.machine, self._cache, self.clock())
+            outcomes = [self._attempt(session, command) for command in queue]
+            raise _Undo
+        yield from outcomes
+
+    def tie_waiting(self, *, sku: str | None = None, **common: Any) -> Iterator[Answer | OrderstateError]:
+        """Tie the orders that wait (for the SKU, if named), oldest first by placed_at then id, each if it is covered.
+
+        So stock goes to an older order that it completes before a younger one gets any. An order that stock still does
+        not cover gives StockShort and goes on waiting.
+        """
+        for state in self.waiting_states():
+            yield from self.run(
+                Fire(order=order.id, trigger="tie_inventory", **common) for order in self._all_in(state, sku=sku)
+            )
+
     def untie(self, order: str, **common: Any) -> Answer:
         """Give the order's stock back."""
         return self.execute(Fire(order=order, trigger="untie", **common))
@@ -272,113 +291,3 @@ class Engine:
     def configure(self, setting: str, value: str | None) -> Answer:
         """Set a setting from its text; None returns it to its default. Raises NotFound, InvalidInput."""
         return self.execute(Configure(setting=setting, value=value))
-
-    # Questions
-
-    def _ask(self, tx: Transaction, role: str = "operator") -> Session:
-        session = Session(tx, self.machine, self._cache, self.clock())
-        session.role = role
-        return session
-
-    def show(self, order: str, version: int | None = None) -> asking.Shown:
-        """The order with allocations, shipments, children and plan; as it was at `version`, if given."""
-        with self.store.read() as tx:
-            session = self._ask(tx)
-            return asking.show(session, order) if version is None else asking.show_at(session, order, version)
-
-    def order(self, order: str) -> Order:
-        """The order as it stands, as a model.Order. Raises NotFound."""
-        with self.store.read() as tx:
-            return orders.read(tx, order)
-
-    def orders(
-        self,
-        *,
-        state: str | None = None,
-        sku: str | None = None,
-        facility: str | None = None,
-        waiting: bool = False,
-        older_than: int | None = None,
-        after: str | None = None,
-        limit: int = 50,
-    ) -> list[OrderSummary]:
-        """A page of orders, newest first; `waiting` ones oldest first. `after`: the last id of the page before.
-
-        older_than: at least so many microseconds in the present state (final states are left out unless named).
-        facility: orders with stock tied or shipped there. Raises NotFound for names that are not there.
-        """
-        if not 1 <= limit <= 100_000:
-            raise InvalidInput("limit", limit, "a whole number from 1 to 100000")
-        with self.store.read() as tx:
-            session = self._ask(tx)
-            states: Sequence[str] | None = [self.machine.state(state).name] if state else None
-            if waiting:
-                states = stocking.waiting_states(session) if state is None else states
-            elif older_than is not None and states is None:
-                states = [s.name for s in self.machine.flow.states if not s.final]
-            if sku is not None and not stock.known(tx, sku):
-                raise orders.unknown_sku(tx, sku)
-            if facility is not None:
-                network.facility(tx, facility)
-            return orders.listed(
-                tx,
-                states=states,
-                sku=sku,
-                facility=facility,
-                entered_before=None if older_than is None else session.now - older_than,
-                oldest_first=waiting,
-                after=after,
-                limit=limit,
-            )
-
-    def history(self, order: str) -> asking.History:
-        """What happened to the order, and what was refused to it."""
-        with self.store.read() as tx:
-            return asking.history(self._ask(tx), order)
-
-    def why(self, order: str, trigger: str | None = None, *, role: str = "operator") -> asking.Explanation:
-        """For each trigger (or the one named): would it go for this role, and if not, every reason."""
-        with self.store.read() as tx:
-            return asking.why(self._ask(tx, role), order, trigger)
-
-    def plan(self, order: str, *, options: Options = NO_OPTIONS, strategy: str | None = None) -> asking.Planned:
-        """What a tie would do now, or the stored plan of an order that holds stock."""
-        with self.store.read() as tx:
-            return asking.plan(self._ask(tx), order, options, strategy)
-
-    def facilities(self) -> list[Facility]:
-        """Every facility, by code."""
-        with self.store.read() as tx:
-            return network.facilities(tx)
-
-    def stock(self, *, sku: str | None = None, facility: str | None = None) -> Iterator[StockLevel]:
-        """Stock by (SKU, facility, pool), read page by page. Raises NotFound for names that are not there."""
-        after: StockLevel | None = None
-        with self.store.read() as tx:
-            if facility is not None:
-                network.facility(tx, facility)
-            if sku is not None and not stock.known(tx, sku):
-                raise orders.unknown_sku(tx, sku)
-        while True:
-            with self.store.read() as tx:
-                page = stock.levels(tx, sku, facility, after)
-            yield from page
-            if sku is not None or len(page) < stock.PAGE:
-                return
-            after = page[-1]
-
-    def settings(self) -> dict[str, str]:
-        """Every setting with the value in force, as text."""
-        with self.store.read() as tx:
-            kept = network.settings(tx)
-        return {key: kept.get(key, setting.default) for key, setting in SETTINGS.items()}
-
-    def counts(self) -> dict[str, int]:
-        """How many orders are in each state of the flow."""
-        with self.store.read() as tx:
-            rows = {state: n for state, n, _ in tx.execute(tx.sql.count_states).fetchall()}
-        return {state.name: rows.get(state.name, 0) for state in self.machine.flow.states}
-
-    def tied_states(self) -> list[str]:
-        """The states in which an order holds stock."""
-        return [s.name for s in self.machine.flow.states if s.stock is Stock.TIED]

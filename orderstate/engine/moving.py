@@ -98,7 +98,7 @@ def advance(s: Session, c: Advance) -> Answer:
 
 def _move(s: Session, c: Fire | Advance, order: Order, trigger: str, reason: str | None) -> Answer:
     for _ in range(ATTEMPTS):
-        facts = s.facts(order, c.options, c.strategy)
+        facts = s.facts(order, c.options, c.strategy, forced=isinstance(c, Fire) and c.force)
         taken = s.machine.fire(order, trigger, facts)
         effect = s.machine.effect(order.state, taken.target)
         if effect != (Stock.FREE, Stock.TIED):

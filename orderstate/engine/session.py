@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from orderstate.engine.commands import Command
 from orderstate.errors import StaleVersion
 from orderstate.guards import Facts
 from orderstate.machine import Choice, Machine
-from orderstate.model import Event, Order, Plan
+from orderstate.model import Allocation, Event, Order, Plan
 from orderstate.settings import Settings
 from orderstate.store import events, network, orders, stock
 from orderstate.store.sqlite import Transaction
@@ -95,7 +95,18 @@ class Session:
         check(problem, plan)
         return plan
 
-    def facts(self, order: Order, options: Options = NO_OPTIONS, strategy: str | None = None) -> Facts:
+    def cost(self, order: Order, allocations: Sequence[Allocation]) -> int:
+        """What these allocations cost under the cost model now, in 1/1000 minor unit; the first split is free."""
+        if not allocations:
+            return 0
+        sites = self.network.sites(order.destination)
+        unit = self.network.unit_cost(order.destination, {line.sku: line.grams for line in order.lines})
+        fixed = sum(sites.fixed[sites.rank_of[code]] for code in {a.facility for a in allocations})
+        return fixed - sites.rebate + sum(a.units * unit(a) for a in allocations)
+
+    def facts(
+        self, order: Order, options: Options = NO_OPTIONS, strategy: str | None = None, *, forced: bool = False
+    ) -> Facts:
         """What guards may ask about this order now; the plan is made once, when first asked for."""
         made: list[Plan] = []
 
@@ -110,7 +121,7 @@ class Session:
             plan=plan,
             shipments=lambda: orders.shipments(self.tx, order),
             open_children=lambda: self.open_children(order.id),
-            restricted=options is not NO_OPTIONS and options != NO_OPTIONS,
+            restricted=not forced and options is not NO_OPTIONS and options != NO_OPTIONS,
         )
 
     def open_children(self, order_id: str) -> tuple[str, ...]:

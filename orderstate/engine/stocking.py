@@ -12,6 +12,7 @@ from orderstate.engine.moving import fire
 from orderstate.engine.session import Session
 from orderstate.errors import InvalidInput, NotFound, Refused
 from orderstate.geo import country, gateway_text, position
+from orderstate.machine import Machine
 from orderstate.model import Facility, Refusal, Stock, StockLevel
 from orderstate.settings import SETTINGS, facility_cost, parse
 from orderstate.store import network, orders, stock
@@ -34,7 +35,7 @@ def waiting(s: Session, skus: list[str]) -> list[dict[str, object]]:
     """The orders that wait for any of the SKUs, oldest first, each with the units that it wants."""
     found: dict[str, dict[str, object]] = {}
     for sku in dict.fromkeys(skus):
-        for order_id, placed_at, units in orders.waiting(s.tx, sku, waiting_states(s), WAITING_SHOWN):
+        for order_id, placed_at, units in orders.waiting(s.tx, sku, waiting_states(s.machine), WAITING_SHOWN):
             entry = found.setdefault(order_id, {"order": order_id, "placed_at": placed_at, "wants": {}})
             wants = entry["wants"]
             assert isinstance(wants, dict)
@@ -42,12 +43,10 @@ def waiting(s: Session, skus: list[str]) -> list[dict[str, object]]:
     return sorted(found.values(), key=lambda entry: (entry["placed_at"], entry["order"]))[:WAITING_SHOWN]
 
 
-def waiting_states(s: Session) -> list[str]:
+def waiting_states(machine: Machine) -> list[str]:
     """The states in which an order waits for stock: where a guard asked whether it may wait."""
     return list(
-        dict.fromkeys(
-            t.target for t in s.machine.flow.transitions if any(guard.name == "may_wait" for guard in t.guards)
-        )
+        dict.fromkeys(t.target for t in machine.flow.transitions if any(guard.name == "may_wait" for guard in t.guards))
     )
 
 
@@ -175,7 +174,7 @@ def set_facility(s: Session, c: SetFacility) -> Answer:
         after = _FIELDS[field](after, value)
     if c.new:
         if not after.country:
-            raise InvalidInput("country", None, "given: an ISO 3166 code such as US", hint="--country CC")
+            raise InvalidInput("country", None, "an ISO 3166 code such as US", hint="--country CC")
         network.add(s.tx, after)
     elif after != before:
         network.set_facility(s.tx, after)
