@@ -168,6 +168,18 @@ class Machine:
         leaving = self._from[state]
         return next((t for t in self.flow.path if t in leaving), None)
 
+    def ahead(self, state: str) -> tuple[str, ...]:
+        """The states that the main path can lead to from `state`, nearest first; `state` itself only where it loops."""
+        found: list[str] = []
+        now = [state]
+        while now:
+            trigger = self.next_step(now[0])
+            reached = self.targets(now.pop(0), trigger) if trigger else ()
+            fresh = [target for target in reached if target not in found]
+            found += fresh
+            now += fresh
+        return tuple(found)
+
     def ask(self, order: Order, trigger: str, facts: Facts) -> tuple[Transition | None, list[Refusal]]:
         """The transition that `trigger` takes now, or None and every refusal. Changes nothing. Raises NotFound."""
         event = self._events.get(trigger)

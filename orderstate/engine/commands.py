@@ -17,9 +17,13 @@ from orderstate.errors import InvalidInput
 from orderstate.geo import destination
 from orderstate.model import MAX_QUANTITY, POOLS, PRIMARY, ROLES, SHORT_POLICIES
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_OWN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}\Z")  # children add to the id of their parent
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
+_WHOLE = re.compile(r"\d+\Z", re.ASCII)
+_SIGNED = re.compile(r"[+-]?\d+\Z", re.ASCII)
 MAX_TEXT = 1000
+MAX_KEY = 255
 MAX_LINES = 10_000
 
 
@@ -27,10 +31,7 @@ def quantity(field: str, value: object, *, least: int = 1) -> int:
     """A whole number of units from `least` to 2^31 - 1; text that reads as one will do. Raises InvalidInput."""
     number = value
     if isinstance(value, str):
-        try:
-            number = int(value.strip())
-        except ValueError:
-            number = None
+        number = int(value.strip()) if len(value) < 40 and _WHOLE.match(value.strip()) else None
     if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= MAX_QUANTITY:
         raise InvalidInput(field, value, f"a whole number from {least} to {MAX_QUANTITY}")
     return number
@@ -61,9 +62,19 @@ def text(field: str, value: object) -> str | None:
     """Optional words of a person, at most 1,000 characters. Raises InvalidInput."""
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
+    if not _usable(value, MAX_TEXT):
         raise InvalidInput(field, value, f"text of at most {MAX_TEXT} characters")
-    return value
+    return str(value)
+
+
+def _usable(value: object, most: int) -> bool:
+    """Text that every database can keep: no NUL, and no half characters such as wrongly encoded arguments make."""
+    return (
+        isinstance(value, str)
+        and len(value) <= most
+        and "\x00" not in value
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
 
 
 def line_items(given: Mapping[str, object] | Iterable[tuple[str, object]]) -> tuple[tuple[str, int], ...]:
@@ -94,8 +105,10 @@ class Command:
             raise InvalidInput("as", self.role, "one of " + ", ".join(ROLES))
         if self.by is not None:
             text("by", self.by)
-        if self.key is not None and (not isinstance(self.key, str) or not 1 <= len(self.key) <= 200):
-            raise InvalidInput("key", self.key, "text of 1 to 200 characters")
+        if self.key is not None and (self.key == "" or not _usable(self.key, MAX_KEY)):
+            raise InvalidInput("key", self.key, f"text of 1 to {MAX_KEY} characters")
+        if self.at is not None and (type(self.at) is not int or not 0 <= self.at < 2**63):
+            raise InvalidInput("at", self.at, "UTC microseconds since 1970, a whole number")
         self._check()
 
     def _check(self) -> None:
@@ -139,7 +152,7 @@ class Place(Command):
         if self.short is not None and self.short not in SHORT_POLICIES:
             raise InvalidInput("short", self.short, "one of " + ", ".join(SHORT_POLICIES))
         if self.id is not None:
-            if not isinstance(self.id, str) or not _ID.match(self.id):
+            if not isinstance(self.id, str) or not _OWN_ID.match(self.id):
                 raise InvalidInput("id", self.id, "1 to 64 letters, digits, '.', '_' or '-'")
             if self.id.isdigit():
                 raise InvalidInput("id", self.id, "an id of your own, which must not be all digits")
@@ -210,7 +223,7 @@ class Cancel(OrderCommand):
 
     def _check(self) -> None:
         OrderCommand._check(self)
-        self._set(lines=line_items(self.lines) if self.lines else None, reason=text("reason", self.reason))
+        self._set(lines=None if self.lines is None else line_items(self.lines), reason=text("reason", self.reason))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,9 +292,11 @@ class Adjust(Command):
         if self.by_units is None and self.to_units is None and self.safety is None:
             raise InvalidInput("by", None, "--by, --to or --safety")
         if self.by_units is not None:
-            sign = -1 if str(self.by_units).strip().startswith("-") else 1
-            size = quantity("by", str(self.by_units).strip().lstrip("+-"))
-            self._set(by_units=sign * size)
+            given = str(self.by_units).strip()
+            if isinstance(self.by_units, bool) or not _SIGNED.match(given):
+                raise InvalidInput("by", self.by_units, f"a whole number from -{MAX_QUANTITY} to {MAX_QUANTITY}, not 0")
+            size = quantity("by", given.lstrip("+-"))
+            self._set(by_units=-size if given.startswith("-") else size)
         if self.to_units is not None:
             self._set(to_units=quantity("to", self.to_units, least=0))
         if self.safety is not None:

@@ -12,6 +12,7 @@ from orderstate.allocation import NO_OPTIONS, Options
 from orderstate.engine import changing, moving, retying, stocking
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import (
+    MAX_KEY,
     Adjust,
     Advance,
     Cancel,
@@ -28,7 +29,7 @@ from orderstate.engine.commands import (
 )
 from orderstate.engine.reader import Reader, microseconds
 from orderstate.engine.session import Session
-from orderstate.errors import KeyReused, OrderstateError, Refused, StockShort
+from orderstate.errors import InvalidInput, KeyReused, OrderstateError, Refused, StockShort
 from orderstate.store import events
 from orderstate.store.sqlite import SqliteStore, location
 
@@ -96,6 +97,8 @@ class Engine(Reader):
         A command that is refused changes nothing and does not stop the others. Raises what concerns the whole database:
         Locked, ReadOnly, Damaged.
         """
+        if batch < 1:
+            raise InvalidInput("batch", batch, "a whole number from 1")
         queue = iter(commands)
         while chunk := list(islice(queue, batch)):
             with self.store.write() as tx:
@@ -242,6 +245,12 @@ class Engine(Reader):
             return
         self.machine.state(until)
         key = common.pop("key", None)
+        if key is not None and len(key) > MAX_KEY - 5:
+            raise InvalidInput(
+                "key", key, f"text of at most {MAX_KEY - 5} characters where one key covers several steps"
+            )
+        if key is None or self._first_step(key) is None:
+            self._check_ahead(order, until)
         for step in range(1, len(self.machine.states) + 1):
             if key is None and self.order(order).state == until:
                 return
@@ -250,7 +259,22 @@ class Engine(Reader):
             if answer.state == until or answer.exit_status:
                 return
             common.pop("if_version", None)
-        raise Refused(f"{order} does not come past {until} on the main path", code="not_on_path")
+
+    def _first_step(self, key: str) -> object:
+        with self.store.read() as tx:
+            return events.first_answer(tx, f"{key}#1")
+
+    def _check_ahead(self, order_id: str, until: str) -> None:
+        """Refuse a state that the main path does not lead to, before any step is made."""
+        state = self.order(order_id).state
+        ahead = self.machine.ahead(state)
+        if until != state and until not in ahead:
+            on_way = f"ahead of it: {', '.join(ahead)}" if ahead else "nothing is ahead of it"
+            raise Refused(
+                f"{order_id} is {state}: the main path does not lead to {until}; {on_way}",
+                code="not_on_path",
+                hint=f"orderstate why {order_id}",
+            )
 
     def cancel(
         self,

@@ -8,7 +8,6 @@ from typing import Any
 
 from orderstate.allocation import NO_OPTIONS, Network, Options, check, propose
 from orderstate.engine.answer import Answer
-from orderstate.engine.commands import Command
 from orderstate.errors import StaleVersion
 from orderstate.guards import Facts
 from orderstate.machine import Choice, Machine
@@ -30,16 +29,20 @@ class Cache:
         """Settings and network as this transaction sees them; one small read while nothing changed."""
         version = network.version(tx)
         if version != self.version or self.settings is None or self.network is None:
-            self.settings = Settings.read(network.settings(tx))
-            self.network = Network(network.facilities(tx), self.settings)
+            self.settings, self.network = _fresh(tx)
             self.version = version
         return self.settings, self.network
+
+
+def _fresh(tx: Transaction) -> tuple[Settings, Network]:
+    settings = Settings.read(network.settings(tx))
+    return settings, Network(network.facilities(tx), settings)
 
 
 class Session:
     """One transaction: the store's statements, the machine, the moment, and who asks."""
 
-    __slots__ = ("_cache", "by", "machine", "now", "role", "tx")
+    __slots__ = ("_cache", "by", "changes_network", "machine", "now", "role", "tx")
 
     def __init__(self, tx: Transaction, machine: Machine, cache: Cache, now: int) -> None:
         self.tx = tx
@@ -47,23 +50,23 @@ class Session:
         self.now = now
         self.role = "operator"
         self.by: str | None = None
+        self.changes_network = False
+        """This transaction changed facilities or settings: it may yet be undone, so nobody else may cache them."""
         self._cache = cache
 
-    def asked_by(self, command: Command) -> None:
-        """Take over who asks and when."""
-        self.role, self.by = command.role, command.by
-        if command.at is not None:
-            self.now = command.at
+    def ground(self) -> tuple[Settings, Network]:
+        """The settings in force, and the facilities, ready for planning."""
+        return _fresh(self.tx) if self.changes_network else self._cache.read(self.tx)
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
-        return self._cache.read(self.tx)[0]
+        return self.ground()[0]
 
     @property
     def network(self) -> Network:
         """The facilities, ready for planning."""
-        return self._cache.read(self.tx)[1]
+        return self.ground()[1]
 
     def order(self, order_id: str, if_version: int | None = None) -> Order:
         """The order, locked for this transaction. Raises NotFound, StaleVersion."""
@@ -83,7 +86,7 @@ class Session:
 
         Raises NotFound for an unknown strategy, PlanRejected for a strategy that raises or breaks the rules.
         """
-        settings, sites = self._cache.read(self.tx)
+        settings, sites = self.ground()
         problem = sites.problem(
             order.destination,
             {line.sku: line.open for line in order.lines if line.open},

@@ -132,10 +132,11 @@ def count(s: Session, c: Count) -> Answer:
     network.facility(s.tx, c.facility)
     news: list[tuple[str, str, int]] = []
     differing: list[tuple[StockLevel, int]] = []
-    safe: list[tuple[str, str, int]] = []
+    safe: list[list[object]] = []
+    weighed = False
     for sku, pool, on_hand, safety, grams in c.items:
         if grams is not None:
-            stock.weigh(s.tx, sku, grams)
+            weighed |= stock.weigh(s.tx, sku, grams)
         level = stock.level(s.tx, c.facility, sku, pool)
         if level is None:
             if on_hand:
@@ -144,8 +145,8 @@ def count(s: Session, c: Count) -> Answer:
             if on_hand < level.allocated:
                 _make_room(s, c, level, on_hand)
             differing.append((level, on_hand))
-        if safety is not None and (level is not None or on_hand):
-            safe.append((sku, pool, safety))
+        if safety is not None and (level is not None or on_hand) and safety != (level.safety if level else 0):
+            safe.append([sku, pool, level.safety if level else 0, safety])
     written: list[str] = []
     number = network.facility(s.tx, c.facility).version
     if news:
@@ -153,15 +154,26 @@ def count(s: Session, c: Count) -> Answer:
         stock.receive(s.tx, subject, number, s.now, c.facility, news)
         payload: dict[str, Any] = {"received": [[sku, units, pool] for sku, pool, units in news]}
         written.append(s.record(subject, number, "StockReceived", payload))
-    if differing:
+    if differing or safe:
         number, subject = _next(s, c.facility)
         for level, on_hand in differing:
             stock.count(s.tx, subject, number, s.now, level, on_hand)
+        for sku, pool, _, safety in safe:
+            stock.keep_safe(s.tx, c.facility, str(sku), str(pool), int(str(safety)))
         payload = {"counted": [[level.sku, level.pool, level.on_hand, on_hand] for level, on_hand in differing]}
+        if safe:
+            payload["safety"] = safe
         written.append(s.record(subject, number, "StockAdjusted", payload))
-    for sku, pool, safety in safe:
-        stock.keep_safe(s.tx, c.facility, sku, pool, safety)
-    return _answer(c.name, c.facility, number, written, received=len(news), adjusted=len(differing), rows=len(c.items))
+    return _answer(
+        c.name,
+        c.facility,
+        number,
+        written,
+        changed=bool(written) or weighed,
+        received=len(news),
+        adjusted=len(differing),
+        rows=len(c.items),
+    )
 
 
 def set_facility(s: Session, c: SetFacility) -> Answer:
@@ -172,6 +184,7 @@ def set_facility(s: Session, c: SetFacility) -> Answer:
         if field not in _FIELDS:
             raise NotFound.named("facility field", field, list(_FIELDS))
         after = _FIELDS[field](after, value)
+    s.changes_network = True
     if c.new:
         if not after.country:
             raise InvalidInput("country", None, "an ISO 3166 code such as US", hint="--country CC")
@@ -230,6 +243,7 @@ def configure(s: Session, c: Configure) -> Answer:
     if c.setting not in SETTINGS:
         raise NotFound.named("setting", c.setting, list(SETTINGS), hint="orderstate config list")
     value = None if c.value is None else parse(c.setting, c.value)
+    s.changes_network = True
     if value != before:
         network.configure(s.tx, c.setting, value)
     return Answer(

@@ -47,35 +47,45 @@ class WriterLock:
 
     def _wait(self) -> None:
         # flock has no time limit of its own, and polling would lose the place in the queue: so a thread waits in the
-        # kernel on a twin of the descriptor, and hands the lock over, or lets go of it if nobody waits any more.
-        twin = os.dup(self._descriptor)
-        gate = threading.Lock()
-        outcome = {"got": False, "abandoned": False}
-        done = threading.Event()
-
-        def wait_in_kernel() -> None:
-            try:
-                fcntl.flock(twin, fcntl.LOCK_EX)
-                with gate:
-                    if outcome["abandoned"]:
-                        fcntl.flock(twin, fcntl.LOCK_UN)
-                    else:
-                        outcome["got"] = True
-            finally:
-                os.close(twin)
-                done.set()
-
-        threading.Thread(target=wait_in_kernel, name="orderstate-writer-lock", daemon=True).start()
+        # kernel, on a descriptor that it opened itself. In time, that one takes the place of ours; too late, closing it
+        # gives back whatever it got, and nobody else's lock.
+        waiter = _Waiter(self._path)
         try:
-            done.wait(self._timeout)
+            waiter.done.wait(self._timeout)
         finally:
-            with gate:
-                got = outcome["got"]
-                if not got:
-                    outcome["abandoned"] = True
-        if not got:
+            got = waiter.hand_over()
+        if got is None:
             raise Locked(
                 f"another writer has held the database for {self._timeout:g} s",
                 hint="try again; nothing was changed",
                 path=self._path,
             )
+        os.close(self._descriptor)
+        self._descriptor = got
+
+
+class _Waiter:
+    """A thread that waits for the lock in the kernel."""
+
+    def __init__(self, path: str) -> None:
+        self.done = threading.Event()
+        self._gate = threading.Lock()
+        self._wanted = True
+        self._locked: int | None = None
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        threading.Thread(target=self._wait, name="orderstate-writer-lock", daemon=True).start()
+
+    def hand_over(self) -> int | None:
+        """The locked descriptor, or None where it is too late; from now on nobody waits."""
+        with self._gate:
+            self._wanted = False
+            return self._locked
+
+    def _wait(self) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        with self._gate:
+            if self._wanted:
+                self._locked = self._descriptor
+            else:
+                os.close(self._descriptor)
+        self.done.set()

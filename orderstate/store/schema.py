@@ -12,15 +12,19 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from orderstate.errors import NotFound, OrderstateError, ReadOnly, Refused, SchemaMismatch
+from orderstate.errors import NotFound, OrderstateError, ReadOnly, Refused
 from orderstate.store.lock import WriterLock
-from orderstate.store.sqlite import REVISIONS, connect, translated
+from orderstate.store.sqlite import REVISIONS, check_revision, connect, revision, translated
 
 
 def create(path: Path) -> None:
     """A new, empty database at `path`: whole, or not at all. Raises Refused if something is there already."""
     if path.exists():
         raise Refused(f"{path} exists already", hint="name another file with --db", code="exists", path=str(path))
+    for left in (Path(f"{path}-wal"), Path(f"{path}-journal")):
+        if left.exists():  # it would be played into the new database
+            sentence = f"{left} is left over from a database that is gone"
+            raise Refused(sentence, hint=f"rm {left}", code="exists", path=str(left))
     if not path.parent.is_dir():
         raise NotFound(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}", code="no_folder")
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -41,7 +45,7 @@ def create(path: Path) -> None:
 def upgrade(path: Path, timeout: float = 10.0) -> tuple[str, str]:
     """Bring the database to this program's schema; returns (revision before, revision after).
 
-    Raises NotFound, NotOurs through SQLite's own error, SchemaMismatch for a newer one, Locked.
+    Raises NotFound, NotOurs, SchemaMismatch for a newer one, Locked.
     """
     if not path.is_file():
         raise NotFound(f"there is no database at {path}", code="no_database", hint="orderstate init")
@@ -51,27 +55,16 @@ def upgrade(path: Path, timeout: float = 10.0) -> tuple[str, str]:
         with translated(path):
             connection = connect(path, "rw", timeout)
             try:
-                before = _revision(connection, path)
+                before = revision(connection)
+                if before not in REVISIONS[:-1]:
+                    check_revision(connection, path)
                 if before != REVISIONS[-1]:
                     _migrate(connection)
-                return before, REVISIONS[-1]
+                return str(before), REVISIONS[-1]
             finally:
                 connection.close()
     finally:
         lock.close()
-
-
-def _revision(connection: sqlite3.Connection, path: Path) -> str:
-    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
-    found = str(row[0]) if row else ""
-    if found not in REVISIONS:
-        raise SchemaMismatch(
-            f"{path} is at revision {found or 'none'}, which this program does not know",
-            hint="upgrade orderstate to open it",
-            path=str(path),
-        )
-    return found
 
 
 def _fill(draft: Path) -> None:

@@ -91,13 +91,12 @@ class SqliteStore:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One write transaction, committed at the end, rolled back when it raises. Raises Locked after `timeout`."""
+        self._check_process()
         if self._writing is None:
             self._open_writer()
         assert self._writer is not None
         assert self._writing is not None
         assert self._lock is not None
-        if self._process != os.getpid():
-            raise Conflict("this engine was opened in another process; open one engine in each", code="forked")
         self._lock.acquire()
         try:
             with translated(self.path):
@@ -114,6 +113,7 @@ class SqliteStore:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """One consistent view of the database; takes no lock and waits for nobody."""
+        self._check_process()
         if self._reading is None:
             self._open_reader()
         assert self._reader is not None
@@ -129,7 +129,12 @@ class SqliteStore:
                 self._reader.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Close both connections; the writer last and behind the lock, as closing it may checkpoint."""
+        """Close both connections; the writer last and behind the lock, as closing it may checkpoint.
+
+        In a forked child it does nothing: connections and lock are the parent's.
+        """
+        if self._process != os.getpid():
+            return
         reader, self._reader, self._reading = self._reader, None, None
         if reader is not None:
             reader.close()
@@ -143,6 +148,10 @@ class SqliteStore:
         finally:
             lock.close()
 
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise Conflict("this engine was opened in another process; open one engine in each", code="forked")
+
     def _open_writer(self) -> None:
         lock = WriterLock(f"{self.path}-lock", self.timeout)
         connection = None
@@ -152,7 +161,7 @@ class SqliteStore:
             lock.acquire()
             with translated(self.path):
                 connection = connect(self.path, "rw", self.timeout)
-                _check_revision(connection, self.path)
+                check_revision(connection, self.path)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA foreign_keys=ON")
                 connection.execute("PRAGMA temp_store=MEMORY")
@@ -169,7 +178,7 @@ class SqliteStore:
         with translated(self.path):
             connection = connect(self.path, "ro", self.timeout)
             try:
-                _check_revision(connection, self.path)
+                check_revision(connection, self.path)
                 connection.execute("PRAGMA cache_size=-16000")
             except BaseException:
                 connection.close()
@@ -181,6 +190,17 @@ def connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     """A bare connection in autocommit; `mode` as in SQLite's URI file names (ro, rw, rwc)."""
     uri = f"file:{quote(str(path))}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, cached_statements=256)
+
+
+def revision(connection: sqlite3.Connection) -> str | None:
+    """The schema revision that the database says it has, or None."""
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such" not in str(error):
+            raise
+        return None
+    return str(row[0]) if row else None
 
 
 def location(url: str) -> tuple[Path, float]:
@@ -242,18 +262,21 @@ def _translate(error: sqlite3.Error, path: Path) -> OrderstateError | None:
     return None
 
 
-def _check_revision(connection: sqlite3.Connection, path: Path) -> None:
+def _has_our_id(connection: sqlite3.Connection) -> bool:
+    """Other programs use Alembic too; the random id is ours."""
     try:
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        found = row[0] if row else None
-    except sqlite3.OperationalError as error:
-        if "no such table" not in str(error):
-            raise
-        found = None
+        return connection.execute("SELECT 1 FROM setting WHERE key = 'database.id'").fetchone() is not None
+    except sqlite3.OperationalError:
+        return False
+
+
+def check_revision(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that is not ours, older or newer. In the good case it is one read."""
+    found = revision(connection)
     if found == REVISIONS[-1]:
         return
     named = str(path)
-    if found is None:
+    if found is None or not _has_our_id(connection):
         raise NotOurs(f"{path} is not an orderstate database", hint="name another file with --db", path=named)
     if found in REVISIONS:
         raise SchemaMismatch(

@@ -85,10 +85,14 @@ def level(tx: Transaction, facility: str, sku: str, pool: str) -> StockLevel | N
     return None if row is None else StockLevel(facility, sku, pool, *row)
 
 
-def weigh(tx: Transaction, sku: str, grams: int) -> None:
-    """Set what one unit weighs; a new SKU becomes known."""
+def weigh(tx: Transaction, sku: str, grams: int) -> bool:
+    """Set what one unit weighs; a new SKU becomes known. True if that changed anything."""
+    row = tx.execute(tx.sql.sku_read, (sku,)).fetchone()
+    if row is not None and row[0] == grams:
+        return False
     tx.execute(tx.sql.sku_known, (sku, grams))
     tx.execute(tx.sql.sku_weigh, (grams, sku))
+    return True
 
 
 def known(tx: Transaction, sku: str) -> bool:
