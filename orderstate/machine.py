@@ -144,6 +144,9 @@ class Machine:
                 added.declared = declared
                 added.checks = tuple((bound(use).check, use.params) for use in declared.guards)
         self._events = self._library.events
+        self._arrives = {
+            trigger: frozenset(t.target for t in flow.transitions if t.trigger == trigger) for trigger in self.triggers
+        }
         self._from = {
             name: tuple(dict.fromkeys(t.trigger for t in flow.transitions if name in t.sources)) for name in self.states
         }
@@ -162,6 +165,13 @@ class Machine:
     def targets(self, state: str, trigger: str) -> tuple[str, ...]:
         """The states that `trigger` may lead to from `state`, in the order in which they are tried."""
         return tuple(t.target for t in self.flow.transitions if t.trigger == trigger and state in t.sources)
+
+    def arrives(self, trigger: str) -> frozenset[str]:
+        """The states that `trigger` may lead to, from wherever. Raises NotFound."""
+        found = self._arrives.get(trigger)
+        if found is None:
+            raise NotFound.named("trigger", trigger, self.triggers)
+        return found
 
     def next_step(self, state: str) -> str | None:
         """The main-path trigger that leaves a state, or None where the path ends."""

@@ -181,11 +181,4 @@ def _stay(s: Session, before: Order, after: Order, kind: str, trigger: str, payl
 
 
 def _write(s: Session, before: Order, after: Order) -> None:
-    orders.move(
-        s.tx,
-        before,
-        state=after.state,
-        version=after.version,
-        entered_at=after.entered_at,
-        destination=str(after.destination),
-    )
+    orders.move(s.tx, before, after)

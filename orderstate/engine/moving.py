@@ -9,7 +9,7 @@ from typing import Any
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import Advance, Fire, Place
 from orderstate.engine.session import Session, answer
-from orderstate.errors import Conflict, NotFound, OrderstateError, Refused
+from orderstate.errors import Conflict, OrderstateError, Refused
 from orderstate.geo import destination
 from orderstate.model import Allocation, Line, Order, Plan, Refusal, Shipment, Stock, Transition
 from orderstate.store import orders, stock
@@ -66,16 +66,13 @@ def new_order(
     if order.placed_at != s.now:
         payload["placed_at"] = order.placed_at
     s.record(order.id, 1, "OrderPlaced", payload, target=order.state)
-    return replace(order, serial=serial)
+    return order.moved(order.state, 1, s.now, serial)
 
 
 def fire(s: Session, c: Fire) -> Answer:
     """Fire one trigger. Asking for the state that the order is in already changes nothing and succeeds."""
     order = s.order(c.order, c.if_version)
-    if c.trigger not in s.machine.triggers:
-        raise NotFound.named("trigger", c.trigger, s.machine.triggers)
-    arrives = {t.target for t in s.machine.flow.transitions if t.trigger == c.trigger}
-    if order.state in arrives and c.trigger not in s.machine.choices(order.state):
+    if order.state in s.machine.arrives(c.trigger) and c.trigger not in s.machine.choices(order.state):
         return answer(c.name, order, order, [], trigger=c.trigger)
     return _move(s, c, order, c.trigger, c.reason)
 
@@ -125,7 +122,7 @@ def _tie(s: Session, order: Order, taken: Transition, plan: Plan, reason: str | 
     orders.allocate(s.tx, order.serial, plan.allocations)
     document = plan.document()
     payload = {"plan": document, **({"reason": reason} if reason else {})}
-    after = _arrive(s, before, replace(order, version=number), taken, payload, written)
+    after = _arrive(s, before, order, number, taken, payload, written)
     return answer(command, before, after, written, trigger=taken.trigger, plan=document, **more)
 
 
@@ -157,23 +154,16 @@ def _carry_out(
         short = dict(plan.short)
         payload["short"] = short
     written: list[str] = []
-    after = _arrive(s, order, replace(order, version=number), taken, payload, written)
+    after = _arrive(s, order, order, number, taken, payload, written)
     status = 5 if short else 0
     return answer(command, order, after, written, exit_status=status, trigger=taken.trigger, **payload)
 
 
 def _arrive(
-    s: Session, before: Order, order: Order, taken: Transition, payload: dict[str, Any], written: list[str]
+    s: Session, before: Order, order: Order, number: int, taken: Transition, payload: dict[str, Any], written: list[str]
 ) -> Order:
-    after = replace(order, state=taken.target, entered_at=s.now)
-    orders.move(
-        s.tx,
-        before,
-        state=after.state,
-        version=after.version,
-        entered_at=after.entered_at,
-        destination=str(after.destination),
-    )
+    after = order.moved(taken.target, number, s.now)
+    orders.move(s.tx, before, after)
     written.append(
         s.record(
             after.id,

@@ -42,7 +42,7 @@ def _fresh(tx: Transaction) -> tuple[Settings, Network]:
 class Session:
     """One transaction: the store's statements, the machine, the moment, and who asks."""
 
-    __slots__ = ("_cache", "by", "changes_network", "machine", "now", "role", "tx")
+    __slots__ = ("_cache", "_ground", "by", "changes_network", "machine", "now", "role", "tx")
 
     def __init__(self, tx: Transaction, machine: Machine, cache: Cache, now: int) -> None:
         self.tx = tx
@@ -53,10 +53,15 @@ class Session:
         self.changes_network = False
         """This transaction changed facilities or settings: it may yet be undone, so nobody else may cache them."""
         self._cache = cache
+        self._ground: tuple[Settings, Network] | None = None
 
     def ground(self) -> tuple[Settings, Network]:
         """The settings in force, and the facilities, ready for planning."""
-        return _fresh(self.tx) if self.changes_network else self._cache.read(self.tx)
+        if self.changes_network:
+            return _fresh(self.tx)
+        if self._ground is None:  # nobody else can change them while this transaction lasts
+            self._ground = self._cache.read(self.tx)
+        return self._ground
 
     @property
     def settings(self) -> Settings:

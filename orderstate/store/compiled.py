@@ -14,7 +14,8 @@ class Statements:
     order_lock: str  # id
     order_at: str  # id
     order_insert: str  # id, state, version, placed_at, entered_at, destination, short, contact, parent
-    order_move: str  # state, version, entered_at, destination, k_serial, k_version
+    order_move: str  # state, version, entered_at, k_serial, k_version
+    order_redirect: str  # destination, k_serial
     children_read: str  # parent
     order_ids_like: str  # low, high, n
     lines_read: str  # serial
@@ -84,7 +85,8 @@ SQLITE = Statements(
     order_lock="SELECT orders.serial, orders.id, orders.state, orders.version, orders.placed_at, orders.entered_at, orders.destination, orders.short, orders.contact, orders.parent FROM orders WHERE orders.id = ?",
     order_at="SELECT orders.placed_at, orders.id, orders.serial FROM orders WHERE orders.id = ?",
     order_insert="INSERT INTO orders (id, state, version, placed_at, entered_at, destination, short, contact, parent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING serial",
-    order_move="UPDATE orders SET state=?, version=?, entered_at=?, destination=? WHERE orders.serial = ? AND orders.version = ?",
+    order_move="UPDATE orders SET state=?, version=?, entered_at=? WHERE orders.serial = ? AND orders.version = ?",
+    order_redirect="UPDATE orders SET destination=? WHERE orders.serial = ?",
     children_read="SELECT orders.id, orders.state FROM orders WHERE orders.parent = ? ORDER BY orders.serial",
     order_ids_like="SELECT orders.id FROM orders WHERE orders.id >= ? AND orders.id < ? ORDER BY orders.id LIMIT ? OFFSET 0",
     lines_read="SELECT order_line.sku, order_line.quantity, order_line.cancelled, sku.grams FROM order_line JOIN sku ON sku.code = order_line.sku WHERE order_line.serial = ? ORDER BY order_line.sku",
@@ -155,7 +157,8 @@ POSTGRESQL = Statements(
     order_lock="SELECT orders.serial, orders.id, orders.state, orders.version, orders.placed_at, orders.entered_at, orders.destination, orders.short, orders.contact, orders.parent FROM orders WHERE orders.id = %s::VARCHAR FOR UPDATE",
     order_at="SELECT orders.placed_at, orders.id, orders.serial FROM orders WHERE orders.id = %s::VARCHAR",
     order_insert="INSERT INTO orders (id, state, version, placed_at, entered_at, destination, short, contact, parent) VALUES (%s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR) RETURNING orders.serial",
-    order_move="UPDATE orders SET state=%s::VARCHAR, version=%s::BIGINT, entered_at=%s::BIGINT, destination=%s::VARCHAR WHERE orders.serial = %s::BIGINT AND orders.version = %s::BIGINT",
+    order_move="UPDATE orders SET state=%s::VARCHAR, version=%s::BIGINT, entered_at=%s::BIGINT WHERE orders.serial = %s::BIGINT AND orders.version = %s::BIGINT",
+    order_redirect="UPDATE orders SET destination=%s::VARCHAR WHERE orders.serial = %s::BIGINT",
     children_read="SELECT orders.id, orders.state FROM orders WHERE orders.parent = %s::VARCHAR ORDER BY orders.serial",
     order_ids_like="SELECT orders.id FROM orders WHERE orders.id >= %s::VARCHAR AND orders.id < %s::VARCHAR ORDER BY orders.id LIMIT %s OFFSET 0",
     lines_read="SELECT order_line.sku, order_line.quantity, order_line.cancelled, sku.grams FROM order_line JOIN sku ON sku.code = order_line.sku WHERE order_line.serial = %s::BIGINT ORDER BY order_line.sku",

@@ -23,7 +23,7 @@ def read(tx: Transaction, order_id: str, *, lock: bool = False) -> Order:
     if row is None:
         raise unknown(tx, order_id)
     serial, _, state, version, placed_at, entered_at, where, short, contact, parent = row
-    lines = tuple(Line(*line) for line in tx.execute(sql.lines_read, (serial,)).fetchall())
+    lines = tuple([Line(*line) for line in tx.execute(sql.lines_read, (serial,)).fetchall()])
     return Order(
         order_id, state, version, placed_at, entered_at, destination(where), short, lines, contact, parent, serial
     )
@@ -76,11 +76,13 @@ def unknown_sku(tx: Transaction, sku: str) -> NotFound:
     return NotFound.named("SKU", sku, known, hint=hint)
 
 
-def move(tx: Transaction, order: Order, *, state: str, version: int, entered_at: int, destination: str) -> None:
+def move(tx: Transaction, before: Order, after: Order) -> None:
     """Write what changed, provided that the order is still at the version that was read. Raises Conflict."""
-    row = (state, version, entered_at, destination, order.serial, order.version)
+    row = (after.state, after.version, after.entered_at, before.serial, before.version)
     if tx.execute(tx.sql.order_move, row).rowcount != 1:
-        raise Conflict(f"{order.id} was changed by another command", hint="try again; nothing was changed")
+        raise Conflict(f"{before.id} was changed by another command", hint="try again; nothing was changed")
+    if after.destination is not before.destination:
+        tx.execute(tx.sql.order_redirect, (str(after.destination), before.serial))
 
 
 def update_lines(tx: Transaction, order: Order, lines: Iterable[Line]) -> None:
@@ -94,7 +96,7 @@ def update_lines(tx: Transaction, order: Order, lines: Iterable[Line]) -> None:
 
 def allocations(tx: Transaction, serial: int) -> tuple[Allocation, ...]:
     """What is tied to the order, or was shipped for it, sorted."""
-    return tuple(Allocation(*row) for row in tx.execute(tx.sql.allocations_read, (serial,)).fetchall())
+    return tuple([Allocation(*row) for row in tx.execute(tx.sql.allocations_read, (serial,)).fetchall()])
 
 
 def allocate(tx: Transaction, serial: int, tied: Sequence[Allocation]) -> None:

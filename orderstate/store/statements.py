@@ -95,7 +95,8 @@ def _orders() -> dict[str, Executable]:
         "order_insert": insert(_ORDERS).values(_all(_ORDERS, "serial")).returning(o.serial),
         "order_move": update(_ORDERS)
         .where(o.serial == _p("k_serial"), o.version == _p("k_version"))
-        .values(state=_p("state"), version=_p("version"), entered_at=_p("entered_at"), destination=_p("destination")),
+        .values(state=_p("state"), version=_p("version"), entered_at=_p("entered_at")),
+        "order_redirect": update(_ORDERS).where(o.serial == _p("k_serial")).values(destination=_p("destination")),
         "children_read": select(o.id, o.state).where(o.parent == _p("parent")).order_by(o.serial),
         "order_ids_like": select(o.id)
         .where(o.id >= _p("low"), o.id < _p("high"))
