@@ -17,7 +17,6 @@ _DOUBLE = {"u d ": "║", " r l": "═", " rd ": "╔", "  dl": "╗", "ur  ": "
 _DOUBLE_LEAVING = {"urd ": "╟", "u dl": "╢", " rdl": "╤", "ur l": "╧"}
 _ROUND = {"┌": "╭", "┐": "╮", "└": "╰", "┘": "╯"}
 
-ARROW, ARROW_ASCII = "→", "->"
 ARROWS = {"up": "▲", "right": "►", "down": "▼", "left": "◄"}
 ARROWS_ASCII = {"up": "^", "right": ">", "down": "v", "left": "<"}
 
@@ -40,9 +39,10 @@ def _columns(char: str) -> int:
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
-    """The text in lines of at most `width` columns (two more than the indent at least), broken at spaces, else wherever it must be.
+    """The text in lines of at most `width` columns, broken at spaces, else wherever it must be.
 
-    Nothing but the space at a break is left out. Every line but the first begins with `indent`.
+    Nothing but the space at a break is left out. Every line but the first begins with `indent`, which must leave at
+    least two columns.
     """
     lines: list[str] = []
     line, fresh = "", True

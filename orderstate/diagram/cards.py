@@ -5,8 +5,8 @@ Fits any flow into any width from 24 columns on: what is too long is wrapped, no
 
 from __future__ import annotations
 
-from orderstate.diagram.canvas import ARROW, ARROW_ASCII, HEAVY, LIGHT, Canvas, cells, wrap
-from orderstate.diagram.chart import Chart, Edge, describe, named
+from orderstate.diagram.canvas import HEAVY, LIGHT, Canvas, cells, wrap
+from orderstate.diagram.chart import ARROW, ARROW_ASCII, Chart, Edge, describe, named
 from orderstate.diagram.layout import border, draw_start
 
 _STEM = 3

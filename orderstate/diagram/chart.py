@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orderstate.errors import NotFound
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orderstate.machine import Choice
     from orderstate.model import Flow, GuardUse, Stock
 
+ARROW, ARROW_ASCII = "→", "->"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,23 +45,20 @@ class Walk:
     choices: tuple[Choice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A state as it is drawn. `number` is its place in the drawing order; `count` is how many orders are in it."""
+class Node(NamedTuple):
+    """A state as it is drawn. `number` is its place in the drawing order; `orders` is how many are in it."""
 
     number: int
     name: str
     title: str
     stock: Stock
-    initial: bool
     final: bool
     present: bool
     visited: bool
-    count: int | None
+    orders: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One arrow: a trigger from one node to one other. `taken` holds the event numbers that went along it."""
 
     trigger: str
@@ -71,8 +69,7 @@ class Edge:
     taken: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(NamedTuple):
     """A flow ready to be drawn: nodes in drawing order, the spine (main path) first."""
 
     nodes: tuple[Node, ...]
@@ -116,11 +113,40 @@ def named(trigger: str, taken: Sequence[int]) -> str:
     return f"{shown}+{len(taken) - 3} {trigger}" if len(taken) > 3 else f"{shown} {trigger}"
 
 
+def guard_rows(flow: Flow, *, params: bool = True, ascii: bool = False) -> list[tuple[str, str]]:
+    """What each guarded trigger asks, in the order in which transitions are tried: `cancel`, `[goods_still_here]`.
+
+    Where the trigger alone does not tell which transition is meant, its target is named, and its sources if need be.
+    """
+    rows = []
+    shown = titles(flow, ascii=ascii)
+    for transition in flow.transitions:
+        if not transition.guards:
+            continue
+        same = [t for t in flow.transitions if t.trigger == transition.trigger]
+        name = printable(transition.trigger, ascii=ascii)
+        if len(same) > 1:
+            if len({t.target for t in same}) < len(same):
+                name += " from " + ", ".join(shown[source] for source in transition.sources)
+            name += f" {ARROW_ASCII if ascii else ARROW} {shown[transition.target]}"
+        asked = ", ".join(_guard(use, params=params, ascii=ascii) for use in transition.guards)
+        rows.append((name, f"[{asked}]"))
+    return rows
+
+
+def _guard(use: GuardUse, *, params: bool, ascii: bool) -> str:
+    name = printable(use.name, ascii=ascii)
+    if not (params and use.params):
+        return name
+    given = (f"{printable(key, ascii=ascii)}={printable(value, ascii=ascii)}" for key, value in use.params.items())
+    return f"{name}({', '.join(given)})"
+
+
 def describe(node: Node, *, ascii: bool = False) -> list[str]:
     """The lines of a box: the state, what it means for stock with its marks, how many orders are in it."""
     marks = [f"stock {node.stock}", *["final"] * node.final, *["now"] * node.present]
     lines = [node.title, (", " if ascii else " · ").join(marks)]
-    return lines if node.count is None else [*lines, orders(node.count)]
+    return lines if node.orders is None else [*lines, orders(node.orders)]
 
 
 def guard_names(uses: Sequence[GuardUse]) -> str:
@@ -156,11 +182,10 @@ def chart(
             name=name,
             title=shown[name],
             stock=by_name[name].stock,
-            initial=name == flow.initial,
             final=by_name[name].final,
             present=walk is not None and walk.state == name,
             visited=name in visited,
-            count=None if counts is None else counts.get(name, 0),
+            orders=None if counts is None else counts.get(name, 0),
         )
         for i, name in enumerate(order)
     )
@@ -196,7 +221,7 @@ def _edges(flow: Flow, walk: Walk | None, number: Mapping[str, int], spine: int,
         for source in transition.sources:
             kept = guards.setdefault((transition.trigger, source, transition.target), [])
             if transition.guards:
-                kept.append(printable(guard_names(transition.guards), ascii=ascii))
+                kept.append(", ".join(printable(use.name, ascii=ascii) for use in transition.guards))
     taken: dict[tuple[str | None, str | None, str], list[int]] = {}
     for step in walk.steps if walk is not None else ():
         taken.setdefault((step.trigger, step.source, step.target), []).append(step.number)

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orderstate.diagram.canvas import ARROW, ARROW_ASCII, Canvas, cells, wrap
+from orderstate.diagram.canvas import Canvas, cells, wrap
 from orderstate.diagram.cards import draw_cards
-from orderstate.diagram.chart import Chart, Walk, chart, moment, orders, printable, titles
+from orderstate.diagram.chart import (
+    ARROW,
+    ARROW_ASCII,
+    Chart,
+    Walk,
+    chart,
+    guard_rows,
+    moment,
+    orders,
+    printable,
+    titles,
+)
 from orderstate.diagram.layout import Layout
 
 if TYPE_CHECKING:
     from orderstate.machine import Choice
-    from orderstate.model import Flow, Transition
+    from orderstate.model import Flow
 
+MOST_EDGES = 80
+"""A flow with more arrows than this is not even tried as boxes and routes."""
 NARROWEST = 24
 """Columns. A narrower terminal gets a drawing of this width."""
 MOST_CROSSINGS = 10
@@ -43,12 +56,13 @@ def terminal(
     else:
         blocks.append(pen.guards(flow))
     blocks.append(pen.elsewhere(flow, counts or {}))
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    return "\n\n".join("\n".join(line.rstrip(" ") for line in block) for block in blocks if block) + "\n"
 
 
 def _picture(drawn: Chart, width: int, ascii: bool) -> list[str]:
     """The best arrangement that fits: two columns, one column, cards."""
-    for columns in (2, 1) if drawn.spine < len(drawn.nodes) else (1,):
+    arrangements = () if len(drawn.edges) > MOST_EDGES else (2, 1) if drawn.spine < len(drawn.nodes) else (1,)
+    for columns in arrangements:
         layout = Layout(drawn, columns=columns, ascii=ascii)
         if layout.crossings > MOST_CROSSINGS:
             continue
@@ -85,7 +99,7 @@ class _Pen:
 
     def marks(self) -> list[str]:
         """How an order's walk is marked."""
-        now, taken, other = "#=-" if self._ascii else "═━─"
+        now, taken, other = ("#", "=!", "-") if self._ascii else ("═", "━", "─")
         parts = [f"{now} now", f"{taken} taken, with the number of the event", f"{other} not taken"]
         line = "   ".join(parts)
         return [line] if len(line) <= self._width else [part for p in parts for part in wrap(p, self._width, "  ")]
@@ -123,11 +137,14 @@ class _Pen:
 
     def guards(self, flow: Flow) -> list[str]:
         """Which guards each trigger asks, in the order in which its transitions are tried."""
-        rows = [(self._named(flow, t), self._asked(t)) for t in flow.transitions if t.guards]
+        rows = guard_rows(flow, ascii=self._ascii)
         lines = self._rows("guards", rows)
         pairs = [(t.trigger, source) for t in flow.transitions for source in t.sources]
         if rows and len(set(pairs)) < len(pairs):
-            lines += ["", *wrap("From one state a trigger takes the first way that all guards allow.", self._width)]
+            lines += [
+                "",
+                *wrap("Where a trigger has several targets, the first whose guards agree is taken.", self._width),
+            ]
         return lines
 
     def elsewhere(self, flow: Flow, counts: Mapping[str, int]) -> list[str]:
@@ -146,23 +163,6 @@ class _Pen:
             if refusal.remedy:
                 found.append(f"try: {self._safe(refusal.remedy)}")
         return tuple(found)
-
-    def _named(self, flow: Flow, transition: Transition) -> str:
-        """The trigger; with its target or its sources where the trigger alone does not tell."""
-        same = [t for t in flow.transitions if t.trigger == transition.trigger]
-        name = self._safe(transition.trigger)
-        if len(same) == 1:
-            return name
-        if len({t.target for t in same}) < len(same):
-            name += " from " + ", ".join(self._title(flow, source) for source in transition.sources)
-        return f"{name} {self._arrow} {self._title(flow, transition.target)}"
-
-    def _asked(self, transition: Transition) -> str:
-        uses = []
-        for use in transition.guards:
-            params = ", ".join(f"{self._safe(key)}={self._safe(value)}" for key, value in use.params.items())
-            uses.append(self._safe(use.name) + (f"({params})" if params else ""))
-        return f"[{', '.join(uses)}]"
 
     def _title(self, flow: Flow, state: str) -> str:
         return titles(flow, ascii=self._ascii).get(state) or self._safe(state)

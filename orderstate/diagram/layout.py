@@ -42,7 +42,7 @@ def _gap(box: Box) -> int:
 
 
 class Layout:
-    """A chart arranged in one or two columns of boxes. `width` and `crossings` say how good it is."""
+    """A chart arranged in one or two columns of boxes. `crossings` says how tangled it is."""
 
     def __init__(self, chart: Chart, *, columns: int, ascii: bool = False) -> None:
         self._chart = chart
@@ -142,13 +142,26 @@ class Layout:
             offset = 0
             for pin in box.west:
                 offset += 1
-                while not _free(held, pin, box.y + offset):
+                while not self._free(held, pin, box.y + offset):
                     offset += 1
                 pin.offset = offset
             for place, pin in enumerate(box.east, 1):
                 pin.offset = place
             box.height = 2 + max(len(box.lines), offset, len(box.east))
             y = box.y + box.height + _gap(box)
+
+    def _free(self, held: dict[int, Net], pin: Pin, row: int) -> bool:
+        """A row across from another net's pin is not free. From the pin's own net it is, if the net then turns off to
+        one side only: so where four lines meet, two routes cross.
+        """
+        if row not in held:
+            return True
+        across = [p.row for p in pin.net.pins if p.left_wall]
+        place = self._side.index(pin.box)
+        beside = [self._side.index(p.box) for p in pin.net.pins if not p.left_wall]
+        up = min(across) < row or min(beside) < place
+        down = max(across) > row or max(beside) > place
+        return held[row] is pin.net and not (up and down)
 
     def _level(self, box: Box) -> int:
         """The row at which a side box stands straight across from what leads into it, else from what it leads to."""
@@ -163,12 +176,3 @@ class Layout:
 def _beside(column: list[Box], width: int) -> int:
     """How far the labels of the arrows that go down reach beyond the boxes."""
     return max((cells(named(e.trigger, e.taken)) + 3 - width + width // 2 for b in column for e in b.below), default=0)
-
-
-def _free(held: dict[int, Net], pin: Pin, row: int) -> bool:
-    """A row across from another net's pin is not free. From the pin's own net it is, if the net turns off to one side
-    only: so four lines meet in a crossing and nowhere else."""
-    if row not in held:
-        return True
-    across = [p.row for p in pin.net.pins if p.left_wall]
-    return held[row] is pin.net and (row <= min(across) or row >= max(across))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from orderstate.diagram.chart import Edge, Node, Walk, chart, describe, moment, named, printable, titles
+from orderstate.diagram.chart import Edge, Node, Walk, chart, describe, guard_rows, moment, named, printable, titles
 from orderstate.model import Stock
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ _STOCK_COLOURS = {
 }
 _TAKEN = "#ea580c"
 _QUIET = "#6b7280"
+_MERMAID_CONFIG = ("config:", "  flowchart:", "    wrappingWidth: 480")
+"""Pixels: the guards of a trigger stay on one line."""
 
 
 def mermaid(flow: Flow, walk: Walk | None = None, counts: Mapping[str, int] | None = None) -> str:
@@ -33,19 +35,22 @@ def mermaid(flow: Flow, walk: Walk | None = None, counts: Mapping[str, int] | No
     not one of the flow's.
     """
     drawn = chart(flow, walk, counts)
-    lines = ["flowchart TB"]
+    lines = ["---", *_MERMAID_CONFIG, "---", "flowchart TB", '    start((" ")):::start']
     if walk is not None:
-        lines[:0] = ["---", f'title: "{_yaml(_caption(flow, walk))}"', "---"]
-    lines.append('    start((" ")):::start')
+        lines.insert(1, f'title: "{_yaml(_caption(flow, walk))}"')
     for node in drawn.nodes:
-        opening, closing = ('(["', '"])') if node.final else ('["', '"]')
+        opening, closing = ('(["', '"])') if node.final else ('("', '")')
         text = "<br/>".join(map(_mermaid_text, describe(node)))
         lines.append(f"    s{node.number}{opening}{text}{closing}:::{node.stock}")
     placed = f'|"{_mermaid_text(named("placed", drawn.placed))}"|' if drawn.placed else ""
     lines.append(f"    start {_link(drawn.placed, walk)}{placed} s0")
     for edge in drawn.edges:
-        text = "<br/>".join(map(_mermaid_text, _says(edge)))
+        text = _mermaid_text(named(edge.trigger, edge.taken))
         lines.append(f'    s{edge.source} {_link(edge.taken, walk)}|"{text}"| s{edge.target}')
+    guards = "<br/>".join(_mermaid_text(" ".join(row)) for row in guard_rows(flow, params=False))
+    if guards:
+        lines.append(f'    guards["{guards}"]:::guards')
+        lines.append(f"    classDef guards fill:transparent,stroke:{_QUIET},stroke-dasharray:3 3")
     lines += [
         f"    classDef {stock} fill:{fill},stroke:{frame},color:{text}"
         for stock, (fill, frame, text) in _STOCK_COLOURS.items()
@@ -83,8 +88,7 @@ def dot(flow: Flow, walk: Walk | None = None, counts: Mapping[str, int] | None =
         f'    {_quoted(start)} [shape=circle, style=filled, label="", width=0.18, color="{_QUIET}", '
         f'fillcolor="{_QUIET}", group=path];',
     ]
-    for node in drawn.nodes:
-        lines.append(f"    {_quoted(node.name)} [{_dot_node(node, on_path=node.number < drawn.spine)}];")
+    lines += [f"    {_quoted(n.name)} [{_dot_node(n, on_path=n.number < drawn.spine)}];" for n in drawn.nodes]
     marks = _dot_edge(drawn.placed, walk, main=True)
     if drawn.placed:
         marks.insert(0, f"label=< {named('placed', drawn.placed)} >")
@@ -119,9 +123,9 @@ def _link(taken: tuple[int, ...], walk: Walk | None) -> str:
     return "==>" if taken else "-.->"
 
 
-# What stays as it is: letters and digits, a joint between two of them, single spaces, and signs that mean nothing at the
-# place where they stand. All else (quotes, brackets, a list's `1. ` or `- `, emphasis, links, tags) is written as a code.
-_STAYS = r"[^\W_]|(?<=[^\W_])[_.-](?=[^\W_])|(?<=\S) (?=\S)|[\[\],·]"
+# What stays as it is: letters and digits, a joint between two of them, single spaces, and signs that mean nothing where
+# they stand. All else (quotes, parentheses, a list's `1. ` or `- `, emphasis, links, tags) is written as a code.
+_STAYS = r"[^\W_]|(?<=[^\W_])[_.-](?=[^\W_])|(?<=\S) (?=\S)|[\[\],·→=]"
 
 
 def _mermaid_text(text: str) -> str:

@@ -7,7 +7,6 @@ a row of its own. So no two routes ever lie on each other: where they meet, one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 
 from orderstate.diagram.canvas import HEAVY, LIGHT, Canvas, cells
@@ -17,52 +16,58 @@ _SEARCHED = 8
 """Up to so many nets in a channel every pair is tried the other way round; beyond, only neighbours."""
 
 
-@dataclass(slots=True, eq=False)
 class Box:
-    """A state with its lines of text; `west` and `east` are the pins on its sides, from the top down."""
+    """A state with its lines of text. `below` holds the edges that go straight down to the next box of the column;
+    `west` and `east` are the pins on its sides, from the top down.
+    """
 
-    node: Node
-    lines: list[str]
-    x: int = 0
-    y: int = 0
-    height: int = 0
-    west: list[Pin] = field(default_factory=list)
-    east: list[Pin] = field(default_factory=list)
-    below: list[Edge] = field(default_factory=list)
-    """The edges that go straight down to the next box of the column."""
+    __slots__ = ("below", "east", "height", "lines", "node", "west", "y")
+
+    def __init__(self, node: Node, lines: list[str]) -> None:
+        self.node = node
+        self.lines = lines
+        self.y = 0
+        self.height = 0
+        self.below: list[Edge] = []
+        self.west: list[Pin] = []
+        self.east: list[Pin] = []
 
 
-@dataclass(slots=True, eq=False)
 class Pin:
     """Where a net meets a box. `left_wall` tells on which side of the channel; `offset` is its row within the box."""
 
-    net: Net
-    box: Box
-    left_wall: bool
-    out: bool
-    taken: list[int] = field(default_factory=list)
-    label: str = ""
-    offset: int = 0
+    __slots__ = ("box", "label", "left_wall", "net", "offset", "out", "taken")
+
+    def __init__(self, net: Net, box: Box, *, left_wall: bool, out: bool) -> None:
+        self.net = net
+        self.box = box
+        self.left_wall = left_wall
+        self.out = out
+        self.taken: list[int] = []
+        self.label = ""
+        self.offset = 0
 
     @property
     def row(self) -> int:
         return self.box.y + self.offset
 
 
-@dataclass(slots=True, eq=False)
 class Net:
     """One trigger into one target, as far as it runs in one channel. The first pin is the target's."""
 
-    trigger: str
-    number: int
-    pins: list[Pin] = field(default_factory=list)
-    track: int = 0
+    __slots__ = ("number", "pins", "track", "trigger")
+
+    def __init__(self, trigger: str, number: int) -> None:
+        self.trigger = trigger
+        self.number = number
+        self.pins: list[Pin] = []
+        self.track = 0
 
     def pin(self, box: Box, *, left_wall: bool, out: bool, taken: Sequence[int]) -> None:
         """Lead the net to a box, with the numbers of the events that went along there."""
         pin = next((p for p in self.pins if p.box is box and p.out is out), None)
         if pin is None:
-            pin = Pin(self, box, left_wall, out)
+            pin = Pin(self, box, left_wall=left_wall, out=out)
             self.pins.append(pin)
             (box.east if left_wall else box.west).append(pin)
         pin.taken = sorted({*pin.taken, *taken})
@@ -91,8 +96,8 @@ class Net:
 def pin_order(pin: Pin) -> tuple[int, float, int, bool]:
     """Sorts the pins of one side of a box from the top down, so that routes nest and need not cross.
 
-    Across the channel: in the order of the other ends. Along one wall: first what goes up, the nearest on top; last what
-    goes down, the nearest lowest.
+    Across the channel: in the order of the other ends. Along one wall: first what goes up, the nearest on top; last
+    what goes down, the nearest lowest.
     """
     net, box = pin.net, pin.box
     across = [p.row for p in net.pins if p.left_wall != pin.left_wall]
@@ -107,17 +112,64 @@ def pin_order(pin: Pin) -> tuple[int, float, int, bool]:
     return 3, -away, net.number, not pin.out
 
 
-@dataclass(slots=True, eq=False)
-class Channel:
-    """The room for nets beside a column of boxes, or between two. Tracks count from the wall that `from_left` names."""
+class _Span:
+    """The rows of a net, read once for all the tries: its ends, and its pins on the near and on the far wall."""
 
-    nets: list[Net]
-    from_left: bool = True
-    zone: int = 0
-    """The columns that labels take beside the wall, before the first track."""
-    pitch: int = 2
-    apron: int = 0
-    """The columns behind the last track, for arrowheads into the wall across."""
+    __slots__ = ("far", "high", "low", "near", "net")
+
+    def __init__(self, net: Net, *, from_left: bool) -> None:
+        self.net = net
+        self.low, self.high = net.low, net.high
+        self.near = tuple(pin.row for pin in net.pins if pin.left_wall is from_left)
+        self.far = tuple(pin.row for pin in net.pins if pin.left_wall is not from_left)
+
+
+def _try(order: list[_Span], spans: list[_Span]) -> tuple[int, int, int]:
+    """Put nets on the nearest free track, in this order. Returns what it costs: crossings, tracks, length."""
+    tracks: list[list[_Span]] = []
+    for span in order:
+        # A row stays empty between two nets on one track, or they would look like one.
+        for track, held in enumerate(tracks):
+            if all(span.high < other.low - 1 or other.high + 1 < span.low for other in held):
+                held.append(span)
+                span.net.track = track
+                break
+        else:
+            span.net.track = len(tracks)
+            tracks.append([span])
+    length = sum(span.net.track * (len(span.near) - len(span.far)) for span in order)
+    return _crossings(spans), len(tracks), length
+
+
+def _crossings(spans: list[_Span]) -> int:
+    found = 0
+    upright = [(span.net.track, span.low, span.high) for span in spans if span.low < span.high]
+    for span in spans:
+        if span.low == span.high:
+            found += sum(low < span.low < high for _, low, high in upright)
+            continue
+        own = span.net.track
+        for track, low, high in upright:
+            if track != own:
+                found += sum(low < row < high for row in (span.near if track < own else span.far))
+    return found
+
+
+class Channel:
+    """The room for nets beside a column of boxes, or between two. Tracks count from the wall that `from_left` names.
+
+    All in columns: `zone` is what labels take beside that wall, before the first track; `pitch` is from one track to
+    the next; `apron` is what arrowheads into the wall across take, behind the last track.
+    """
+
+    __slots__ = ("_spans", "apron", "from_left", "nets", "pitch", "zone")
+
+    def __init__(self, nets: list[Net], *, from_left: bool = True) -> None:
+        self.nets = nets
+        self.from_left = from_left
+        self.zone = self.apron = 0
+        self.pitch = 2
+        self._spans: list[_Span] = []
 
     @property
     def tracks(self) -> int:
@@ -136,36 +188,26 @@ class Channel:
 
     def assign(self) -> None:
         """Give each net a track: short nets nearest to the wall, then every exchange that saves crossings or length."""
-        nets = sorted((net for net in self.nets if not net.straight), key=lambda n: (n.high - n.low, n.number))
-        best = self._try(nets)
+        self._spans = spans = [_Span(net, from_left=self.from_left) for net in self.nets]
+        order = sorted((s for s in spans if s.low < s.high), key=lambda s: (s.high - s.low, s.net.number))
+        best = _try(order, spans)
+        places = range(len(order))
+        few = len(order) <= _SEARCHED
         improved = True
         while improved:
             improved = False
-            places = range(len(nets))
-            for i, j in list(combinations(places, 2) if len(nets) <= _SEARCHED else pairwise(places)):
-                nets[i], nets[j] = nets[j], nets[i]
-                cost = self._try(nets)
+            for i, j in list(combinations(places, 2)) if few else list(pairwise(places)):
+                order[i], order[j] = order[j], order[i]
+                cost = _try(order, spans)
                 if cost < best:
-                    best, improved = cost, True
+                    best, improved = cost, few
                 else:
-                    nets[i], nets[j] = nets[j], nets[i]
-            improved = improved and len(nets) <= _SEARCHED
-        self._try(nets)
+                    order[i], order[j] = order[j], order[i]
+        _try(order, spans)
 
     def crossings(self) -> int:
-        """How often a route crosses another."""
-        found = 0
-        upright = [(net.track, net.low, net.high, net) for net in self.nets if not net.straight]
-        for net in self.nets:
-            for pin in net.pins[:1] if net.straight else net.pins:
-                near = pin.left_wall is self.from_left
-                found += sum(
-                    low < pin.row < high
-                    and other is not net
-                    and (net.straight or (track < net.track if near else track > net.track))
-                    for track, low, high, other in upright
-                )
-        return found
+        """How often a route crosses another, once tracks are assigned."""
+        return _crossings(self._spans)
 
     def draw(self, canvas: Canvas, x: int) -> None:
         """Every net, the channel's first column being `x`; taken routes over the others."""
@@ -179,20 +221,6 @@ class Channel:
         for net in self.nets:
             for pin in net.pins:
                 self._finish(canvas, x, pin)
-
-    def _try(self, nets: list[Net]) -> tuple[int, int, int]:
-        tracks: list[list[tuple[int, int]]] = []
-        for net in nets:
-            low, high = net.low, net.high
-            # A row stays empty between two nets on one track, or they would look like one.
-            net.track = next(
-                (i for i, held in enumerate(tracks) if all(high < a - 1 or b + 1 < low for a, b in held)), len(tracks)
-            )
-            if net.track == len(tracks):
-                tracks.append([])
-            tracks[net.track].append((low, high))
-        length = sum(net.track * len(net.pins) for net in nets)
-        return self.crossings(), len(tracks), length
 
     def _track_x(self, x: int, net: Net) -> int:
         away = self.zone + net.track * self.pitch

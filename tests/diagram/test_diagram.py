@@ -1,0 +1,290 @@
+"""What the drawings look like, and what is said about an order below them.
+
+The drawings in golden/ are meant to be looked at. `python tests/diagram/test_diagram.py` draws them anew.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orderstate.diagram import Step, Walk, dot, mermaid, terminal
+from orderstate.errors import NotFound
+from orderstate.guards import Facts
+from orderstate.machine import STANDARD, Choice, standard
+from orderstate.model import (
+    Destination,
+    Flow,
+    GuardUse,
+    Line,
+    Order,
+    Plan,
+    Refusal,
+    Shipment,
+    State,
+    Stock,
+    Transition,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+NOON = 1_795_348_800_000_000
+"""2026-11-22 12:00 UTC, in microseconds."""
+MINUTE = 60_000_000
+
+
+def asked(order_id: str, state: str, *, role: str = "operator", short: dict[str, int] | None = None) -> Facts:
+    """Facts in which stock is short by `short`, and whatever left did so in two shipments."""
+    shipments = tuple(Shipment(order_id, facility, NOON, 1) for facility in ("DEN-1", "OAK-1"))
+    return Facts(
+        role,
+        standard().state(state).stock,
+        lambda: Plan("nearest", (), short or {}, ()),
+        lambda: shipments,
+        lambda: (f"{order_id}-2",),
+    )
+
+
+def order(order_id: str, state: str) -> Order:
+    return Order(order_id, state, 3, NOON, NOON, Destination("US"), "backorder", (Line("MUG", 5),))
+
+
+def walk(order_id: str, state: str, *steps: Step, role: str = "operator", short: dict[str, int] | None = None) -> Walk:
+    """A walk that ends in `state`, with what the standard flow would allow there."""
+    choices = standard().explain(order(order_id, state), asked(order_id, state, role=role, short=short))
+    return Walk(order_id, state, steps, choices)
+
+
+PLACED = Step(None, None, "pending", NOON, 1)
+WAITED = walk(
+    "1001",
+    "inventory_tied",
+    PLACED,
+    Step("tie_inventory", "pending", "backordered", NOON + 2 * MINUTE, 2),
+    Step("tie_inventory", "backordered", "inventory_tied", NOON + 182 * MINUTE, 4),
+)
+SENT = walk(
+    "1002",
+    "shipping",
+    PLACED,
+    Step("tie_inventory", "pending", "inventory_tied", NOON + 2 * MINUTE, 2),
+    Step("ship", "inventory_tied", "shipping", NOON + 1562 * MINUTE, 3),
+    role="customer",
+)
+COUNTS = {"pending": 12, "shipping": 1204, "cancelled": 1, "on_hold": 3}
+
+
+def _way(trigger: str, sources: str, target: str, *guards: str) -> Transition:
+    return Transition(trigger, tuple(sources.split()), target, "Happened", tuple(map(GuardUse, guards)))
+
+
+RETURNS = Flow(
+    name="returns",
+    initial="cart",
+    states=(
+        State("cart", Stock.FREE),
+        State("pending", Stock.FREE),
+        State("on_hold", Stock.FREE, label="on hold"),
+        State("backordered", Stock.FREE),
+        State("inventory_tied", Stock.TIED, label="inventory tied"),
+        State("picking", Stock.TIED),
+        State("packed", Stock.TIED),
+        State("shipping", Stock.GONE),
+        State("delivered", Stock.GONE),
+        State("return_requested", Stock.GONE, label="return requested"),
+        State("returned", Stock.FREE, final=True),
+        State("lost", Stock.GONE, final=True),
+        State("cancelled", Stock.FREE, final=True),
+    ),
+    transitions=(
+        _way("place", "cart", "pending"),
+        _way("hold", "pending backordered", "on_hold"),
+        _way("release", "on_hold", "pending"),
+        _way("tie_inventory", "pending backordered", "inventory_tied", "stock_covers_order"),
+        _way("tie_inventory", "pending", "backordered", "may_wait"),
+        _way("untie", "inventory_tied picking", "pending"),
+        _way("pick", "inventory_tied", "picking"),
+        _way("pick_again", "picking", "picking"),
+        _way("pack", "picking", "packed"),
+        _way("ship", "packed", "shipping"),
+        _way("deliver", "shipping", "delivered"),
+        _way("ask_return", "delivered", "return_requested"),
+        _way("accept", "return_requested", "returned", "goods_still_here"),
+        _way("reject", "return_requested", "delivered"),
+        _way("lose", "shipping", "lost"),
+        _way("cancel", "cart pending on_hold backordered inventory_tied picking packed", "cancelled", "canceller_may"),
+    ),
+    path=("place", "tie_inventory", "pick", "pack", "ship", "deliver"),
+)
+
+DRAWN: dict[str, Callable[[], str]] = {
+    "standard-80.txt": lambda: terminal(STANDARD),
+    "standard-60.txt": lambda: terminal(STANDARD, width=60),
+    "standard-40.txt": lambda: terminal(STANDARD, width=40),
+    "standard-ascii.txt": lambda: terminal(STANDARD, ascii=True),
+    "standard-counts.txt": lambda: terminal(STANDARD, counts=COUNTS),
+    "standard.mmd": lambda: mermaid(STANDARD),
+    "standard.dot": lambda: dot(STANDARD),
+    "waited-80.txt": lambda: terminal(STANDARD, WAITED),
+    "waited-60.txt": lambda: terminal(STANDARD, WAITED, width=60),
+    "waited-40.txt": lambda: terminal(STANDARD, WAITED, width=40),
+    "waited-ascii.txt": lambda: terminal(STANDARD, WAITED, ascii=True),
+    "waited.mmd": lambda: mermaid(STANDARD, WAITED, COUNTS),
+    "waited.dot": lambda: dot(STANDARD, WAITED, COUNTS),
+    "sent-120.txt": lambda: terminal(STANDARD, SENT, width=120),
+    "returns-120.txt": lambda: terminal(RETURNS, width=120),
+    "returns-80.txt": lambda: terminal(RETURNS, width=80),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_drawing_is_the_one_that_was_looked_at(name: str) -> None:
+    assert DRAWN[name]() == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_every_golden_drawing_is_compared() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} == set(DRAWN)
+
+
+def test_a_wider_terminal_draws_the_same_boxes() -> None:
+    wide, usual = terminal(STANDARD, width=120), terminal(STANDARD, width=100)
+    assert wide.split("guards")[0] == usual.split("guards")[0]
+
+
+def test_a_terminal_too_narrow_for_any_drawing_gets_the_narrowest() -> None:
+    assert terminal(STANDARD, width=3) == terminal(STANDARD, width=24)
+    assert max(map(len, terminal(STANDARD, width=24).splitlines())) <= 24
+
+
+def test_the_present_state_stands_in_a_double_frame_and_says_so() -> None:
+    text = terminal(STANDARD, SENT)
+    assert text.count("╔") == 1
+    assert "║ shipping           ║" in text.replace("╟", "║")
+    assert "stock gone · now" in text
+    assert "now" not in terminal(STANDARD)
+
+
+def test_reasons_stand_with_what_would_help_and_triggers_that_lead_nowhere_stand_together() -> None:
+    blocked = terminal(STANDARD, SENT, width=120).split("blocked\n")[1].splitlines()
+    assert blocked == [
+        "  tie_inventory, untie, ship  not from shipping",
+        "  cancel                      the goods left on 2026-11-22 in 2 shipments: DEN-1, OAK-1; not yet gone: 1002-2",
+        "                              try: orderstate cancel 1002-2",
+        "                              a customer may cancel only until inventory is tied",
+    ]
+
+
+def test_an_order_at_its_end_has_one_reason_for_every_trigger() -> None:
+    text = terminal(STANDARD, walk("7", "delivered", PLACED), width=100)
+    assert "possible now: nothing\n" in text
+    assert text.endswith("blocked\n  tie_inventory, untie, ship, deliver, cancel  7 is delivered, which is final\n")
+
+
+def test_short_stock_is_said_with_the_command_that_mends_it() -> None:
+    text = terminal(STANDARD, walk("7", "backordered", PLACED, short={"MUG": 2}), width=100)
+    assert "  tie_inventory         stock does not cover MUG (wanted 5, short 2)\n" in text
+    assert "try: orderstate stock receive FACILITY MUG 2\n" in text
+    assert "possible now\n  cancel  → cancelled\n" in text
+
+
+def test_guards_give_way_to_reasons_where_an_order_is_drawn() -> None:
+    assert "guards" not in terminal(STANDARD, WAITED)
+    assert "guards" in terminal(STANDARD, Walk("1001", "pending", (PLACED,)))
+
+
+def test_an_arrow_taken_often_names_its_first_events_and_counts_the_rest() -> None:
+    steps = [PLACED]
+    for number in range(2, 12, 2):
+        steps.append(Step("tie_inventory", "pending", "inventory_tied", NOON, number))
+        steps.append(Step("untie", "inventory_tied", "pending", NOON, number + 1))
+    text = terminal(STANDARD, Walk("1", "pending", tuple(steps)), width=100)
+    assert "┃ 2,4,6+2 tie_inventory" in text
+    assert "━ 3,5,7+2 untie ━" in text
+    assert " 11  pending         2026-11-22 12:00  untie" in text
+
+
+def test_a_step_through_a_state_that_the_flow_no_longer_has_is_still_told() -> None:
+    steps = (PLACED, Step("hold", "pending", "on_hold", NOON, 2), Step("release", "on_hold", "pending", NOON, 3))
+    text = terminal(STANDARD, Walk("1", "pending", steps))
+    assert "  2  on_hold  2026-11-22 12:00  hold\n" in text
+    assert "on_hold" not in mermaid(STANDARD, Walk("1", "pending", steps))
+
+
+@pytest.mark.parametrize("draw", [terminal, mermaid, dot])
+def test_an_order_in_a_state_that_the_flow_lacks_is_an_error_with_near_names(draw: Callable[..., str]) -> None:
+    with pytest.raises(NotFound, match="unknown state 'shiping'") as caught:
+        draw(STANDARD, Walk("1", "shiping", ()))
+    assert str(caught.value.hint).startswith("did you mean shipping")
+
+
+def test_orders_in_states_that_the_flow_lacks_are_counted_below() -> None:
+    assert terminal(STANDARD, counts=COUNTS).endswith("in states that this flow lacks\n  on_hold  3 orders\n")
+
+
+def test_two_states_of_one_label_are_told_apart_by_their_names() -> None:
+    flow = Flow(
+        "twins",
+        "one",
+        (State("one", Stock.FREE, label="waiting"), State("two", Stock.FREE, label="waiting")),
+        (_way("go", "one", "two"),),
+        ("go",),
+    )
+    for text in (terminal(flow), mermaid(flow), dot(flow)):
+        assert "one" in text
+        assert "two" in text
+        assert "waiting" not in text
+
+
+def test_one_state_that_leads_to_itself_is_drawn() -> None:
+    flow = Flow("loop", "a", (State("a", Stock.FREE),), (_way("again", "a", "a"),), ())
+    assert terminal(flow).splitlines()[2:] == [
+        "         ●",
+        "         ▼",
+        "  ┌────────────┐",
+        "  │ a          ├─ again ─╮",
+        "  │ stock free │◄────────╯",
+        "  └────────────┘",
+    ]
+
+
+def test_a_flow_of_a_hundred_arrows_becomes_cards() -> None:
+    names = [f"s{i}" for i in range(20)]
+    flow = Flow(
+        "big",
+        "s0",
+        tuple(State(name, Stock.FREE) for name in names),
+        tuple(_way(f"go_{a}_{b}", f"s{a}", f"s{b}") for a in range(20) for b in range(20) if (a + b) % 4 == 0),
+        (),
+    )
+    text = terminal(flow, width=200)
+    assert "│ go_1_3 → s3    │" in text
+    assert "╭" not in text
+
+
+def test_a_refusal_with_a_remedy_that_is_not_ascii_is_escaped_on_request() -> None:
+    refusal = Refusal("held", "gesperrt für immer", "orderstate fire 1 lösen")
+    text = terminal(STANDARD, Walk("1", "pending", (), (Choice("ship", None, (refusal,)),)), ascii=True)
+    assert text.isascii()
+    assert "gesperrt f\\xfcr immer" in text
+    assert "try: orderstate fire 1 l\\xf6sen" in text
+
+
+def test_drawing_loads_no_library_beyond_the_standard_one() -> None:
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import orderstate.diagram\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new - sys.stdlib_module_names))\n"
+    )
+    run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "['orderstate']\n"
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for drawing, make in DRAWN.items():
+        (GOLDEN / drawing).write_text(make(), encoding="utf-8")
