@@ -71,7 +71,8 @@ class Reader:
     ) -> list[OrderSummary]:
         """A page of orders, newest first; `waiting` ones oldest first. `after`: the last id of the page before.
 
-        older_than: at least so many microseconds in the present state (final states are left out unless named).
+        older_than: at least so many microseconds in the present state, those longest in it first (final states are left
+        out unless named).
         facility: orders with stock tied or shipped there. Raises NotFound for names that are not there.
         """
         if not 1 <= limit <= 100_000:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import merge
 from itertools import islice
 
@@ -164,32 +164,32 @@ def listed(
 ) -> list[OrderSummary]:
     """One page of orders, newest first or oldest first, beginning behind the order `after`.
 
-    With a SKU or a facility as the only narrow filter, newest means last to arrive. Raises NotFound for `after`.
+    With `entered_before` (UTC microseconds; it needs `states`) those longest in their state come first. With a SKU or a
+    facility as the only narrow filter, newest means last to arrive. Raises NotFound for `after`.
     """
     sql = tx.sql
-    before = END_OF_TIME if entered_before is None else entered_before
-    placed_at, order_id, serial = (-1, FIRST, 0) if oldest_first else (END_OF_TIME, LAST, END_OF_TIME)
+    ascending = oldest_first or entered_before is not None
+    placed_at, order_id, serial, entered_at = (-1, FIRST, 0, -1) if ascending else (END_OF_TIME, LAST, END_OF_TIME, 0)
     if after is not None:
         row = tx.execute(sql.order_at, (after,)).fetchone()
         if row is None:
             raise unknown(tx, after)
-        placed_at, order_id, serial = row
+        placed_at, order_id, serial, entered_at = row
     if states is None and not oldest_first:
         if sku is not None:
-            rows = tx.execute(sql.list_sku, (sku, serial, None, None, facility, facility, before, limit))
+            rows = tx.execute(sql.list_sku, (sku, serial, None, None, facility, facility, limit))
         elif facility is not None:
-            rows = tx.execute(sql.list_facility, (facility, serial, None, None, None, None, before, limit))
+            rows = tx.execute(sql.list_facility, (facility, serial, None, None, None, None, limit))
         else:
-            rows = tx.execute(sql.list_all, (placed_at, order_id, None, None, None, None, None, None, before, limit))
+            rows = tx.execute(sql.list_all, (placed_at, order_id, None, None, None, None, None, None, limit))
         return [_summary(row) for row in rows.fetchall()]
-    statement = sql.list_oldest if oldest_first else sql.list_state
-    pages: list[Iterator[tuple[object, ...]]] = [
-        iter(
-            tx.execute(statement, (state, placed_at, order_id, sku, sku, facility, facility, before, limit)).fetchall()
-        )
-        for state in states or ()
-    ]
-    together = merge(*pages, key=lambda row: (row[4], row[1]), reverse=not oldest_first)
+    filters = (sku, sku, facility, facility, limit)
+    behind: tuple[object, ...] = (placed_at, order_id)
+    statement, place = sql.list_oldest if oldest_first else sql.list_state, 4
+    if entered_before is not None:
+        statement, place, behind = sql.list_entered, 5, (entered_before, entered_at, order_id)
+    pages = [tx.execute(statement, (state, *behind, *filters)).fetchall() for state in states or ()]
+    together = merge(*pages, key=lambda row: (row[place], row[1]), reverse=not ascending)
     return [_summary(row) for row in islice(together, limit)]
 
 

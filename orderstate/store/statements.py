@@ -74,24 +74,20 @@ def _orders() -> dict[str, Executable]:
     sku, facility, state = (cast(_p(n), Text) for n in ("sku", "facility", "state"))
     has_sku = exists().where(line.serial == o.serial, line.sku == sku)
     from_facility = exists().where(_ALLOCATION.c.serial == o.serial, _ALLOCATION.c.facility == facility)
-    filters = (
-        or_(sku.is_(None), has_sku),
-        or_(facility.is_(None), from_facility),
-        o.entered_at <= _p("entered_before"),
-    )
+    of_sku, of_facility = or_(sku.is_(None), has_sku), or_(facility.is_(None), from_facility)
     in_state = or_(state.is_(None), o.state == state)
     key = tuple_(o.placed_at, o.id)
     page = tuple_(_p("placed_at"), _p("id"))
-    holds_line = select(line.serial).where(line.sku == _p("sku"), line.serial < _p("serial"))
-    ships = (
-        select(_ALLOCATION.c.serial)
-        .where(_ALLOCATION.c.facility == _p("facility"), _ALLOCATION.c.serial < _p("serial"))
-        .distinct()
+    wanted, held, other = _LINE.alias("wanted"), _ALLOCATION.alias("held"), _ALLOCATION.alias("other")
+    held_before = exists().where(
+        other.c.serial == held.c.serial,
+        other.c.facility == held.c.facility,
+        tuple_(other.c.sku, other.c.pool) < tuple_(held.c.sku, held.c.pool),
     )
     return {
         "order_read": read,
         "order_lock": read.with_for_update(),
-        "order_at": select(o.placed_at, o.id, o.serial).where(o.id == _p("id")),
+        "order_at": select(o.placed_at, o.id, o.serial, o.entered_at).where(o.id == _p("id")),
         "order_insert": insert(_ORDERS).values(_all(_ORDERS, "serial")).returning(o.serial),
         "order_move": update(_ORDERS)
         .where(o.serial == _p("k_serial"), o.version == _p("k_version"))
@@ -112,24 +108,33 @@ def _orders() -> dict[str, Executable]:
         .where(line.serial == _p("k_serial"), line.sku == _p("k_sku"))
         .values(quantity=_p("quantity"), cancelled=_p("cancelled")),
         "line_delete": delete(_LINE).where(line.serial == _p("serial"), line.sku == _p("sku")),
-        "list_all": summary.where(key < page, in_state, *filters)
+        "list_all": summary.where(key < page, in_state, of_sku, of_facility)
         .order_by(desc(o.placed_at), desc(o.id))
         .limit(_p("n"))
         .offset(literal_column("0")),
-        "list_state": summary.where(o.state == _p("in_state"), key < page, *filters)
+        "list_state": summary.where(o.state == _p("in_state"), key < page, of_sku, of_facility)
         .order_by(desc(o.placed_at), desc(o.id))
         .limit(_p("n"))
         .offset(literal_column("0")),
-        "list_oldest": summary.where(o.state == _p("in_state"), key > page, *filters)
+        "list_oldest": summary.where(o.state == _p("in_state"), key > page, of_sku, of_facility)
         .order_by(asc(o.placed_at), asc(o.id))
         .limit(_p("n"))
         .offset(literal_column("0")),
-        "list_sku": summary.where(o.serial.in_(holds_line), in_state, *filters[1:])
-        .order_by(desc(o.serial))
+        "list_entered": summary.where(o.state == _p("in_state"), o.entered_at <= _p("entered_before"))
+        .where(tuple_(o.entered_at, o.id) > tuple_(_p("entered_at"), _p("id")), of_sku, of_facility)
+        .order_by(asc(o.entered_at), asc(o.id))
         .limit(_p("n"))
         .offset(literal_column("0")),
-        "list_facility": summary.where(o.serial.in_(ships), in_state, filters[0], filters[2])
-        .order_by(desc(o.serial))
+        # Driven by the index, so that a page costs what it shows: IN (SELECT ...) would collect every order first.
+        "list_sku": summary.join(wanted, wanted.c.serial == o.serial)
+        .where(wanted.c.sku == _p("sku"), wanted.c.serial < _p("serial"), in_state, of_facility)
+        .order_by(desc(wanted.c.serial))
+        .limit(_p("n"))
+        .offset(literal_column("0")),
+        "list_facility": summary.join(held, held.c.serial == o.serial)
+        .where(held.c.facility == _p("facility"), held.c.serial < _p("serial"), ~held_before)
+        .where(in_state, of_sku)
+        .order_by(desc(held.c.serial))
         .limit(_p("n"))
         .offset(literal_column("0")),
         "waiting_for": select(o.id, o.placed_at, line.quantity - line.cancelled)

@@ -96,6 +96,7 @@ class OrderRow(_Table, table=True):
         CheckConstraint("version >= 1", name="version_from_one"),
         ForeignKeyConstraint(["parent"], ["orders.id"]),
         Index("ix_orders_state_placed_at_id", "state", "placed_at", "id"),
+        Index("ix_orders_state_entered_at_id", "state", "entered_at", "id"),
         Index("ix_orders_placed_at_id", "placed_at", "id"),
         Index(
             "ix_orders_parent",
@@ -142,7 +143,7 @@ class AllocationRow(_Table, table=True):
     __table_args__ = (
         CheckConstraint("units >= 1", name="units_positive"),
         ForeignKeyConstraint(["serial", "sku"], ["order_line.serial", "order_line.sku"]),
-        Index("ix_allocation_facility_sku_serial", "facility", "sku", "serial"),
+        Index("ix_allocation_facility_serial", "facility", "serial"),
         _CLUSTERED,
     )
     serial: int = _big(primary_key=True)

@@ -125,6 +125,7 @@ def _orders() -> None:
         postgresql_where=sa.text("parent IS NOT NULL"),
     )
     op.create_index("ix_orders_placed_at_id", "orders", ["placed_at", "id"], unique=False)
+    op.create_index("ix_orders_state_entered_at_id", "orders", ["state", "entered_at", "id"], unique=False)
     op.create_index("ix_orders_state_placed_at_id", "orders", ["state", "placed_at", "id"], unique=False)
     op.create_table(
         "order_line",
@@ -158,7 +159,7 @@ def _orders() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_allocation_facility_sku_serial", "allocation", ["facility", "sku", "serial"], unique=False)
+    op.create_index("ix_allocation_facility_serial", "allocation", ["facility", "serial"], unique=False)
     op.create_table(
         "shipment",
         sa.Column("serial", _BIG, nullable=False),
