@@ -183,8 +183,9 @@ class Machine:
         found: list[str] = []
         now = [state]
         while now:
-            trigger = self.next_step(now[0])
-            reached = self.targets(now.pop(0), trigger) if trigger else ()
+            here = now.pop(0)
+            trigger = self.next_step(here)
+            reached = self.targets(here, trigger) if trigger else ()
             fresh = [target for target in reached if target not in found]
             found += fresh
             now += fresh

@@ -52,8 +52,12 @@ class WriterLock:
         waiter = _Waiter(self._path)
         try:
             waiter.done.wait(self._timeout)
-        finally:
+        except BaseException:  # Ctrl-C: what the thread got meanwhile goes back
             got = waiter.hand_over()
+            if got is not None:
+                os.close(got)
+            raise
+        got = waiter.hand_over()
         if got is None:
             raise Locked(
                 f"another writer has held the database for {self._timeout:g} s",
