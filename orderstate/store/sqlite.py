@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -81,6 +82,7 @@ class SqliteStore:
         self.path = Path(path)
         self.timeout = timeout
         self._process = os.getpid()
+        self._thread = get_ident()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._lock: WriterLock | None = None
@@ -97,7 +99,7 @@ class SqliteStore:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One write transaction, committed at the end, rolled back when it raises. Raises Locked after `timeout`."""
-        self._check_process()
+        self._check_owner()
         if self._writing is None:
             self._open_writer()
         assert self._writer is not None
@@ -119,7 +121,7 @@ class SqliteStore:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """One consistent view of the database; takes no lock and waits for nobody."""
-        self._check_process()
+        self._check_owner()
         if self._reading is None:
             self._open_reader()
         assert self._reader is not None
@@ -141,6 +143,7 @@ class SqliteStore:
         """
         if self._process != os.getpid():
             return
+        self._check_owner()
         reader, self._reader, self._reading = self._reader, None, None
         if reader is not None:
             reader.close()
@@ -149,14 +152,19 @@ class SqliteStore:
         if writer is None or lock is None:
             return
         try:
-            lock.acquire()
+            # Whoever holds the lock all that time has the database open, so ours is not the last connection and does not
+            # checkpoint: closing without the lock is safe then, and what was committed must not be denied.
+            with suppress(Locked):
+                lock.acquire()
             writer.close()
         finally:
             lock.close()
 
-    def _check_process(self) -> None:
+    def _check_owner(self) -> None:
         if self._process != os.getpid():
             raise Conflict("this engine was opened in another process; open one engine in each", code="forked")
+        if self._thread != get_ident():
+            raise Conflict("this engine was opened in another thread; open one engine in each", code="wrong_thread")
 
     def _open_writer(self) -> None:
         lock = WriterLock(f"{self.path}-lock", self.timeout)
