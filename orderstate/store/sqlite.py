@@ -152,8 +152,8 @@ class SqliteStore:
         if writer is None or lock is None:
             return
         try:
-            # Whoever holds the lock all that time has the database open, so ours is not the last connection and does not
-            # checkpoint: closing without the lock is safe then, and what was committed must not be denied.
+            # Whoever holds the lock all that time has the database open, so ours is not the last connection and does
+            # not checkpoint: closing without the lock is safe then, and what was committed must not be denied.
             with suppress(Locked):
                 lock.acquire()
             writer.close()
