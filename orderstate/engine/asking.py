@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orderstate.allocation import NO_OPTIONS, Options
+from orderstate.allocation import NO_OPTIONS, Options, Problem, stored
 from orderstate.engine.session import Session
 from orderstate.errors import InvalidInput, NotFound
 from orderstate.geo import destination
@@ -44,23 +44,39 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan: `stored` with the order when it was tied, or proposed now."""
+    """A plan: `stored` with the order when it was tied, or proposed now; and the problem that it answers."""
 
     order: Order
     plan: Plan
     stored: bool
+    problem: Problem | None
+
+    def check(self) -> tuple[list[str], str]:
+        """What an independent checker finds wrong with the plan and its claims, and how far its word reaches."""
+        from orderstate.allocation.verify import extent, verify  # no other question needs the checker
+
+        if self.problem is None:
+            return [], "nothing is proven about a part that was split off"
+        return verify(self.problem, self.plan), extent(self.plan)
+
+    def prove(self) -> Plan:
+        """The plan with its gap closed by HiGHS, or a cheaper one. Raises NotInstalled without the extra `prove`."""
+        from orderstate.allocation.prove import prove  # imports a solver
+
+        return self.plan if self.problem is None or self.plan.optimal else prove(self.problem, self.plan)
 
 
 def show(s: Session, order_id: str) -> Shown:
     """The order as it stands. Raises NotFound."""
     order = orders.read(s.tx, order_id)
     held = orders.allocations(s.tx, order.serial)
+    planned = stored_plan(s, order) if held else None
     return Shown(
         order=order,
         allocations=held,
         shipments=orders.shipments(s.tx, order),
         children=tuple(orders.children(s.tx, order_id)),
-        plan=stored_plan(s, order) if held else None,
+        plan=planned.plan if planned else None,
         next_step=s.machine.next_step(order.state),
     )
 
@@ -129,11 +145,13 @@ def fold(order_id: str, happened: list[Event]) -> Shown:
     return Shown(order, allocations, shipments, tuple(children), plan if allocations else None, None)
 
 
-def stored_plan(s: Session, order: Order) -> Plan | None:
+def stored_plan(s: Session, order: Order) -> Planned | None:
     """The plan of the newest InventoryTied or OrderRedirected, or None."""
     for event in reversed(events.of(s.tx, order.id)):
         if "plan" in event.payload:
-            return Plan.read(event.payload["plan"])
+            problem = event.payload.get("problem")
+            seen = None if problem is None else stored.read(problem)
+            return Planned(order, Plan.read(event.payload["plan"]), stored=True, problem=seen)
     return None
 
 
@@ -160,5 +178,6 @@ def plan(s: Session, order_id: str, options: Options, strategy: str | None) -> P
     if options == NO_OPTIONS and strategy is None and s.machine.state(order.state).stock is not Stock.FREE:
         found = stored_plan(s, order)
         if found is not None:
-            return Planned(order, found, stored=True)
-    return Planned(order, s.plan(order, options, strategy), stored=False)
+            return found
+    proposed = s.plan(order, options, strategy)
+    return Planned(order, proposed, stored=False, problem=s.problem)

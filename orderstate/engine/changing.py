@@ -97,8 +97,9 @@ def redirect(s: Session, c: Redirect) -> Answer:
         if not stock.take(s.tx, order.id, number, s.now, plan.allocations):
             raise Conflict(f"{order.id}: another order took the stock", hint="try again; nothing was changed")
         orders.allocate(s.tx, order.serial, plan.allocations)
-        payload["plan"] = plan.document()
+        payload |= s.decided(plan)
     after = _stay(s, order, after, "OrderRedirected", c.name, payload)
+    payload.pop("problem", None)
     return answer(c.name, order, after, [f"{order.id}:{number}"], **payload)
 
 

@@ -120,10 +120,11 @@ def _tie(s: Session, order: Order, taken: Transition, plan: Plan, reason: str | 
         more["child"] = child.id
         order = replace(order, version=order.version + 1, lines=without(order.lines, plan.short))
     orders.allocate(s.tx, order.serial, plan.allocations)
-    document = plan.document()
-    payload = {"plan": document, **({"reason": reason} if reason else {})}
+    payload = s.decided(plan)
+    if reason:
+        payload["reason"] = reason
     after = _arrive(s, before, order, number, taken, payload, written)
-    return answer(command, before, after, written, trigger=taken.trigger, plan=document, **more)
+    return answer(command, before, after, written, trigger=taken.trigger, plan=payload["plan"], **more)
 
 
 def _carry_out(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orderstate.allocation import NO_OPTIONS, Network, Options, check, propose
+from orderstate.allocation import NO_OPTIONS, Network, Options, Problem, check, propose, stored
 from orderstate.engine.answer import Answer
 from orderstate.errors import StaleVersion
 from orderstate.guards import Facts
@@ -42,7 +42,7 @@ def _fresh(tx: Transaction) -> tuple[Settings, Network]:
 class Session:
     """One transaction: the store's statements, the machine, the moment, and who asks."""
 
-    __slots__ = ("_cache", "_ground", "by", "changes_network", "machine", "now", "role", "tx")
+    __slots__ = ("_cache", "_ground", "by", "changes_network", "machine", "now", "problem", "role", "tx")
 
     def __init__(self, tx: Transaction, machine: Machine, cache: Cache, now: int) -> None:
         self.tx = tx
@@ -52,6 +52,8 @@ class Session:
         self.by: str | None = None
         self.changes_network = False
         """This transaction changed facilities or settings: it may yet be undone, so nobody else may cache them."""
+        self.problem: Problem | None = None
+        """The problem that the newest plan answers."""
         self._cache = cache
         self._ground: tuple[Settings, Network] | None = None
 
@@ -101,7 +103,13 @@ class Session:
         )
         plan = propose(problem, strategy or settings.strategy)
         check(problem, plan)
+        self.problem = problem
         return plan
+
+    def decided(self, plan: Plan) -> dict[str, Any]:
+        """What an event keeps of a plan that was just made: the plan, and the problem that it answers."""
+        assert self.problem is not None
+        return {"plan": plan.document(), "problem": stored.document(self.problem)}
 
     def cost(self, order: Order, allocations: Sequence[Allocation]) -> int:
         """What these allocations cost under the cost model now, in 1/1000 minor unit; the first split is free."""
