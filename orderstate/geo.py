@@ -21,7 +21,7 @@ from orderstate.settings import COUNTRIES
 EARTH_RADIUS = 6_371_008.8
 """Mean radius of the earth in metres, R1 of the IUGG (Moritz, Geodetic Reference System 1980)."""
 
-FARTHEST = 20_015_115
+FARTHEST = 20_015_114
 """Half the way around that earth, in metres: no place is farther. What a facility without a position is charged for."""
 
 _NUMBER = r"[+-]?\d{1,3}(?:\.\d{1,20})?"
@@ -183,7 +183,7 @@ def _known(iata: str) -> Airport:
     if airport is None:
         missing = NotFound.named("gateway", iata, list(airports()))
         also = f"write {iata}@LAT,LON for an airport that is not among the large scheduled ones"
-        missing.hint = f"{missing.hint} or {also}" if missing.hint else also
+        missing.hint = f"{missing.hint} Else {also}" if missing.hint else also
         raise missing
     return airport
 

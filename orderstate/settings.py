@@ -20,8 +20,8 @@ MILLI, MICRO = 1_000, 1_000_000
 """Fixed-point units in one minor unit: of money and rates, and of the rate per kilogram and kilometre."""
 
 COST_LIMIT = 1_000_000_000
-"""The largest amount that one cost setting may name, in minor units. In 1/1000 that is below 2^40; what a whole order
-could cost is checked again where its problem is built (allocation/problem.py), so that everything fits in 64 bits."""
+"""The largest amount that one cost setting may name, in minor units. In 1/1000 that is 2^40 at most; what a whole order
+could come to is held below 2^53 where its problem is built (allocation/problem.py), so that everything fits 64 bits."""
 
 _CODES = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
@@ -192,7 +192,7 @@ _PER_SHIPMENT, _PER_UNIT = "minor units per shipment", "minor units per unit of 
 _DECLARED = (
     Setting(
         "strategy",
-        "nearest",
+        "cheapest",
         "name",
         "The strategy that plans an order: a registered name, or package.module:function.",
         _read_strategy,
@@ -226,7 +226,7 @@ _DECLARED = (
     ),
     _count(
         "node_limit",
-        "5000",
+        "1000",
         "nodes",
         "Search nodes that a strategy may open for one order before it returns the best plan found, with its gap.",
         10_000_000,

@@ -53,21 +53,19 @@ def environment(folder: Path) -> dict[str, str]:
 
 def type_in(command: str, folder: Path) -> str:
     """What a terminal shows after the command, without trailing blanks."""
-    shown, _ = pexpect.run(
-        "bash -c " + _quoted(command),
+    terminal = pexpect.spawn(
+        "bash",
+        ["-c", command],
         cwd=str(folder),
         env=environment(folder),
         timeout=120,
-        withexitstatus=True,
         encoding="utf-8",
         dimensions=(50, 80),
     )
+    shown = str(terminal.read())
+    terminal.close()
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r\n", "\n")
     return "\n".join(line.rstrip() for line in plain.rstrip().split("\n")).strip("\n")
-
-
-def _quoted(command: str) -> str:
-    return '"' + re.sub(r'([\\"$`])', r"\\\1", command) + '"'
 
 
 def rerun(text: str, folder: Path) -> str:

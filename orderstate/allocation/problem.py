@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orderstate.errors import InvalidInput, NotFound
-from orderstate.model import MAX_QUANTITY, POOLS, Allocation, Plan, Standing
+from orderstate.model import POOLS, Allocation, Plan, Standing
+from orderstate.settings import DEFAULTS
 
 Source = tuple[int, int, int, int]
 """(rank, pool, available units, unit cost): where units of one line can come from. The pool indexes `model.POOLS`."""
@@ -43,6 +44,9 @@ class Options:
 
 NO_OPTIONS = Options()
 
+NODE_LIMIT = DEFAULTS.node_limit
+"""What explicit problems are limited to unless they say otherwise: the setting's default."""
+
 
 def tie_bits(facilities: int) -> tuple[int, int]:
     """How many low bits the tie rule takes: (bits of the rank digit, bits of the whole tie).
@@ -53,12 +57,11 @@ def tie_bits(facilities: int) -> tuple[int, int]:
     return digit, digit + (facilities + 1).bit_length()
 
 
-def money_limit(facilities: int) -> int:
-    """The most that the dearest plan may come to, in 1/1000 minor unit, so that it fits 64 bits with the tie digits.
+MONEY_LIMIT = 1 << 53
+"""What the dearest plan of a problem must stay below, in 1/1000 minor unit: 9 million million minor units.
 
-    For 20 facilities that is 2^41: some 2 thousand million minor units.
-    """
-    return (1 << 62) >> tie_bits(facilities)[1]
+Costs, bounds and floors then fit 64 bits, and JSON readers that know only doubles keep them exactly. The tie digits
+come on top inside the search alone, where integers have no size; nothing that is stored carries them."""
 
 
 class Sites:
@@ -170,7 +173,7 @@ class Problem:
         *,
         options: Options = NO_OPTIONS,
         max_shipments: int | None = None,
-        node_limit: int = 5_000,
+        node_limit: int = NODE_LIMIT,
         backorder: int | None = None,
     ) -> None:
         self.sites = sites
@@ -194,7 +197,7 @@ class Problem:
         metres: Mapping[str, int] | None = None,
         priorities: Mapping[str, int] | None = None,
         options: Options = NO_OPTIONS,
-        node_limit: int = 5_000,
+        node_limit: int = NODE_LIMIT,
         backorder: int | None = None,
     ) -> Problem:
         """A problem from explicit tables: F by facility, and rows of (facility, SKU, pool, available, unit cost).
@@ -248,6 +251,50 @@ class Problem:
             max_shipments=options.max_shipments,
             node_limit=node_limit,
             backorder=backorder,
+        )
+
+    def remaining(self, takes: Collection[Take]) -> Problem:
+        """What is left to plan once these units are taken: for strategies that decide a part themselves.
+
+        A facility that ships already costs nothing more to ship from. Lines that are filled are gone, so lines have
+        other numbers. The limits on shipments, on whole lines and on complete orders do not carry over. Raises NotFound
+        for a take from stock that the problem does not have.
+        """
+        sites, index, left, held = self.sites, self.index, list(self.demand), {}
+        for rank, line, pool, units in takes:
+            if (rank, line, pool) not in index:
+                raise NotFound(f"this problem has no stock at {(rank, line, pool)}", code="unknown_source")
+            left[line] -= units
+            held[rank, line, pool] = index[rank, line, pool][0] - units
+        ships = {take[0] for take in takes}
+        lines = [line for line, units in enumerate(left) if units > 0]
+        sources = [
+            [
+                (rank, pool, units, cost)
+                for rank, pool, available, cost in self.sources[line]
+                if (units := held.get((rank, line, pool), available)) > 0
+            ]
+            for line in lines
+        ]
+        rest = Sites(
+            sites.codes,
+            [0 if rank in ships else cost for rank, cost in enumerate(sites.fixed)],
+            metres=sites.metres,
+            gateways=sites.gateways,
+            marks=sites.marks,
+            parts=sites.parts,
+            priorities=sites.priorities,
+            out=sites.out,
+            rebate=0 if ships else sites.rebate,
+        )
+        return Problem(
+            rest,
+            tuple(self.skus[line] for line in lines),
+            tuple(left[line] for line in lines),
+            sources,
+            self.out,
+            node_limit=self.node_limit,
+            backorder=self.backorder,
         )
 
     @property
@@ -349,7 +396,7 @@ class Problem:
 
 
 def lines_of(demand: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """SKUs and the units wanted of each, by SKU. Raises InvalidInput for units that are not from 1 to MAX_QUANTITY."""
+    """SKUs and the units wanted of each, by SKU. Raises InvalidInput for units that are not from 1."""
     skus = tuple(sorted(demand))
     wanted = tuple([demand[sku] for sku in skus])
     for sku, units in zip(skus, wanted, strict=True):
@@ -359,14 +406,13 @@ def lines_of(demand: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[int, ...
 
 
 def hold_money(sites: Sites, dearest: int, units: int, backorder: int | None, wanted: int) -> None:
-    """Refuse costs with which the dearest plan would not fit in 64 bits together with the tie digits."""
+    """Refuse costs with which the dearest plan could reach MONEY_LIMIT."""
     worst = sites.total + dearest * units + (backorder or 0) * wanted
-    limit = money_limit(len(sites.codes))
-    if worst >= limit:
+    if worst >= MONEY_LIMIT:
         raise InvalidInput(
             "cost",
             worst,
-            f"below {limit}, the most that an order could cost here, in 1/1000 of the minor unit",
+            f"below {MONEY_LIMIT}, the most that an order may come to, in 1/1000 of the minor unit",
             hint="lower the costs that `orderstate config list` and `orderstate facility list` show",
         )
 
@@ -378,18 +424,3 @@ def _natural(field: str, value: object) -> None:
 
 UnitCost = Callable[[Allocation], int]
 """What one unit of an allocation costs, 1/1000 minor unit: `Problem.unit_cost`."""
-
-__all__ = [
-    "MAX_QUANTITY",
-    "NO_OPTIONS",
-    "Options",
-    "Problem",
-    "Sites",
-    "Source",
-    "Take",
-    "UnitCost",
-    "hold_money",
-    "lines_of",
-    "money_limit",
-    "tie_bits",
-]

@@ -20,6 +20,8 @@ GROUP = "orderstate.strategies"
 BUILT_IN = {
     "nearest": "orderstate.allocation.nearest:plan",
     "priority": "orderstate.allocation.priority:plan",
+    "cheapest": "orderstate.allocation.cheapest:plan",
+    "fewest-shipments": "orderstate.allocation.fewest_shipments:plan",
 }
 
 

@@ -235,12 +235,12 @@ def test_the_arrows_of_dense_flows_can_be_read_back_from_their_drawings(
 
 @settings(max_examples=60, deadline=None)
 @given(flows(), st.sampled_from([2, 3]))
-def test_a_layout_is_as_wide_as_it_says(flow: Flow, pitch: int) -> None:
+def test_a_layout_is_never_wider_than_it_says_and_hardly_narrower(flow: Flow, pitch: int) -> None:
     layout = Layout(chart(flow), columns=2)
     width = layout.set_pitch(pitch)
     canvas = Canvas()
     layout.draw(canvas, 1)
-    assert max(map(len, canvas.lines())) == width + 1
+    assert width <= max(map(len, canvas.lines())) <= width + 1
 
 
 @settings(max_examples=60, deadline=None)
