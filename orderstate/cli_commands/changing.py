@@ -1,0 +1,244 @@
+"""Commands that change orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from orderstate.cli_commands import completion, options
+from orderstate.cli_commands.call import alone, called
+from orderstate.cli_commands.failing import UsageError
+from orderstate.cli_commands.options import line_items, plan_options
+
+Lines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--line",
+        metavar="SKU:QTY",
+        help="so many units of a SKU; repeatable; the last colon separates",
+        autocompletion=completion.goods,
+    ),
+]
+
+
+def _common(key: str | None, role: str, by: str | None, if_version: int | None) -> dict[str, Any]:
+    return {"key": key, "role": role, "by": by, "if_version": if_version}
+
+
+def place(
+    ctx: typer.Context,
+    line: Lines = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="DEST", help="where to: CC@LAT,LON or CC, such as US@39.74,-104.99"),
+    ] = None,
+    id: Annotated[str | None, typer.Option("--id", metavar="ID", help="an id of your own, not all digits")] = None,
+    short: Annotated[
+        str | None,
+        typer.Option(
+            "--short",
+            metavar="POLICY",
+            help="when stock is short: backorder, split or refuse; default: the setting's",
+            autocompletion=completion.policies,
+        ),
+    ] = None,
+    contact: Annotated[
+        str | None, typer.Option("--contact", metavar="TEXT", help="whom to tell; kept on the order only")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", "-f", metavar="FILE", help="orders in JSON or NDJSON; - for stdin")
+    ] = None,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+) -> int:
+    """One order from the options, or many from a file, a transaction each."""
+    call = called(ctx)
+    if file is not None:
+        given = {"--line": line, "--to": to, "--id": id, "--contact": contact, "--key": key}
+        if clash := [option for option, value in given.items() if value]:
+            raise UsageError(f"{clash[0]} does not go with --file: each order in it says so itself")
+        from orderstate.cli_commands.feeding import place_all
+
+        return place_all(call, file, short=short, role=role, by=by)
+    if not line:
+        raise UsageError("missing option --line", hint="orderstate place --line SKU:QTY --to DEST")
+    if to is None:
+        raise UsageError("missing option --to", hint="orderstate place --line SKU:QTY --to DEST")
+    engine = call.engine()
+    answer = engine.place(line_items(line), to, id=id, short=short, contact=contact, key=key, role=role, by=by)
+    status = call.done(answer)
+    call.suggest()
+    return status
+
+
+def tie(
+    ctx: typer.Context,
+    orders: options.Orders,
+    only: options.Only = None,
+    exclude: options.Exclude = None,
+    strategy: options.Strategy = None,
+    max_shipments: options.MaxShipments = None,
+    complete: options.Complete = False,
+    whole_lines: options.WholeLines = False,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """Exit status 5 where an order was put to wait, because stock cannot cover it."""
+    alone(orders, key, if_version)
+    demanded = plan_options(only, exclude, max_shipments, complete, whole_lines)
+    common = _common(key, role, by, if_version)
+    return called(ctx).each(
+        orders, lambda engine, order: [engine.tie(order, options=demanded, strategy=strategy, **common)]
+    )
+
+
+def untie(
+    ctx: typer.Context,
+    orders: options.Orders,
+    reason: options.Reason = None,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """Back to the state before the tie."""
+    return _fire(ctx, orders, "untie", reason, key, role, by, if_version)
+
+
+def ship(
+    ctx: typer.Context,
+    orders: options.Orders,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """One shipment for each facility."""
+    return _fire(ctx, orders, "ship", None, key, role, by, if_version)
+
+
+def deliver(
+    ctx: typer.Context,
+    orders: options.Orders,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """The end of the main path."""
+    return _fire(ctx, orders, "deliver", None, key, role, by, if_version)
+
+
+def fire(
+    ctx: typer.Context,
+    order: options.Order,
+    trigger: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRIGGER", help="a trigger of the flow", autocompletion=completion.triggers, show_default=False
+        ),
+    ],
+    reason: options.Reason = None,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """Whatever the flow declares, also what has no command of its own."""
+    return _fire(ctx, [order], trigger, reason, key, role, by, if_version)
+
+
+def _fire(
+    ctx: typer.Context,
+    orders: list[str],
+    trigger: str,
+    reason: str | None,
+    key: str | None,
+    role: str,
+    by: str | None,
+    if_version: int | None,
+) -> int:
+    alone(orders, key, if_version)
+    common = _common(key, role, by, if_version)
+    return called(ctx).each(orders, lambda engine, order: [engine.fire(order, trigger, reason=reason, **common)])
+
+
+def advance(
+    ctx: typer.Context,
+    orders: options.Orders,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="STATE",
+            help="take steps up to this state, a transaction each",
+            autocompletion=completion.states,
+        ),
+    ] = None,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """A stop midway keeps the steps made."""
+    alone(orders, key, if_version)
+    common = _common(key, role, by, if_version)
+    call = called(ctx)
+    return call.each(orders, lambda engine, order: engine.advance(order, until=until, **common))
+
+
+def cancel(
+    ctx: typer.Context,
+    orders: options.Orders,
+    line: Lines = None,
+    reason: options.Reason = None,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """With --line only these units; the last unit cancels the order."""
+    alone(orders, key, if_version)
+    lines = line_items(line) if line else None
+    common = _common(key, role, by, if_version)
+    return called(ctx).each(orders, lambda engine, order: [engine.cancel(order, lines=lines, reason=reason, **common)])
+
+
+def redirect(
+    ctx: typer.Context,
+    order: options.Order,
+    to: options.Destination,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """While the goods are still here."""
+    common = _common(key, role, by, if_version)
+    return called(ctx).each([order], lambda engine, one: [engine.redirect(one, to, **common)])
+
+
+def split(
+    ctx: typer.Context,
+    order: options.Order,
+    facility: Annotated[
+        str,
+        typer.Option(
+            "--facility",
+            metavar="FACILITY",
+            help="whose part becomes an order of its own",
+            autocompletion=completion.facilities,
+        ),
+    ],
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+    if_version: options.IfVersion = None,
+) -> int:
+    """The rest need not wait for a late facility."""
+    common = _common(key, role, by, if_version)
+    return called(ctx).each([order], lambda engine, one: [engine.split(one, facility, **common)])
