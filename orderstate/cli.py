@@ -41,7 +41,7 @@ MEMBERS: Mapping[str, Member] = {
     "demo": Member(_NEW, "a guided run in a temporary database", "demo:demo"),
     "init": Member(_NEW, "make a new database", "care:init"),
     "place": Member(_CHANGE, "record an order; nothing is reserved yet", "changing:place"),
-    "tie": Member(_CHANGE, "tie the best stock to orders", "changing:tie"),
+    "tie": Member(_CHANGE, "tie the best stock to orders", "tying:tie"),
     "untie": Member(_CHANGE, "give the stock of orders back", "changing:untie"),
     "ship": Member(_CHANGE, "send orders off; from then on they cannot be cancelled", "changing:ship"),
     "deliver": Member(_CHANGE, "the goods arrived", "changing:deliver"),

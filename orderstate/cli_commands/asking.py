@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orderstate.cli_commands import completion, options
-from orderstate.cli_commands.call import called
+from orderstate.cli_commands.call import Call, called
 from orderstate.cli_commands.failing import UsageError
 from orderstate.cli_commands.options import duration, plan_options
 from orderstate.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from orderstate.engine import Planned
 
 
 def show(
@@ -173,14 +177,22 @@ def plan(
     max_shipments: options.MaxShipments = None,
     complete: options.Complete = False,
     whole_lines: options.WholeLines = False,
+    check: Annotated[bool, typer.Option("--check", help="repeat the plan's proof with an independent checker")] = False,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="close an open gap with HiGHS (pip install 'orderstate[prove]')")
+    ] = False,
 ) -> int:
     """Changes nothing: what a tie would do now, or the plan that the order was tied with."""
     call = called(ctx)
     demanded = plan_options(only, exclude, max_shipments, complete, whole_lines)
     found = call.engine().plan(order, options=demanded, strategy=strategy)
+    if prove:
+        found = replace(found, plan=found.prove())
     from orderstate.render import documents, plans
 
     screen = call.screen
+    if check:
+        return _checked(call, found)
     if screen.json:
         screen.document(documents.planned(found))
         return 0
@@ -193,6 +205,20 @@ def plan(
         call.continue_from(found.order.id, found.order.state)
         call.suggest()
     return 0
+
+
+def _checked(call: Call, found: Planned) -> int:
+    """What the independent checker says of a plan; 0 where everything that it covers holds."""
+    findings, extent = found.check()
+    screen = call.screen
+    if screen.json:
+        screen.document({"order": found.order.id, "verified": not findings, "extent": extent, "findings": findings})
+    elif findings:
+        for finding in findings:
+            screen.say(f"wrong: {finding}")
+    else:
+        screen.say(f"{found.order.id}: the plan holds; {extent}")
+    return 1 if findings else 0
 
 
 def strategies(ctx: typer.Context) -> int:

@@ -118,6 +118,10 @@ class Call:
                 self.screen.word("next: " + self.carried(f"orderstate {verb} {named}".rstrip()))
         self._next.clear()
 
+    def forget(self) -> None:
+        """Suggest nothing of what came up so far."""
+        self._next.clear()
+
     # Changes
 
     def done(self, answer: Answer) -> int:

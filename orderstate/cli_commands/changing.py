@@ -9,7 +9,7 @@ import typer
 from orderstate.cli_commands import completion, options
 from orderstate.cli_commands.call import alone, called
 from orderstate.cli_commands.failing import UsageError
-from orderstate.cli_commands.options import line_items, plan_options
+from orderstate.cli_commands.options import line_items
 
 Lines = Annotated[
     list[str] | None,
@@ -71,29 +71,6 @@ def place(
     status = call.done(answer)
     call.suggest()
     return status
-
-
-def tie(
-    ctx: typer.Context,
-    orders: options.Orders,
-    only: options.Only = None,
-    exclude: options.Exclude = None,
-    strategy: options.Strategy = None,
-    max_shipments: options.MaxShipments = None,
-    complete: options.Complete = False,
-    whole_lines: options.WholeLines = False,
-    key: options.Key = None,
-    role: options.Role = "operator",
-    by: options.By = None,
-    if_version: options.IfVersion = None,
-) -> int:
-    """Exit status 5 where an order was put to wait, because stock cannot cover it."""
-    alone(orders, key, if_version)
-    demanded = plan_options(only, exclude, max_shipments, complete, whole_lines)
-    common = _common(key, role, by, if_version)
-    return called(ctx).each(
-        orders, lambda engine, order: [engine.tie(order, options=demanded, strategy=strategy, **common)]
-    )
 
 
 def untie(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orderstate.render.tables import Column, Row
-from orderstate.render.words import count, goods, left, released, several
+from orderstate.render.words import count, goods, left, minor, released, several
 
 Document = Mapping[str, Any]
 
@@ -59,6 +59,8 @@ def sentences(d: Document) -> list[str]:
 
 
 def _nothing(d: Document) -> str:
+    if d["command"] == "retie":
+        return f"{d['order']}: the plan stays as it is, at {minor(d['cost'])} minor units"
     if d["command"] == "redirect":
         return f"{d['order']} goes to {d['destination']} already; nothing was done"
     return f"{d['order']} is {d['state']} already; nothing was done"
@@ -74,6 +76,9 @@ def _order(d: Document) -> Iterator[str]:
         return
     if d["command"] == "redirect":
         yield f"{order}: goes to {d['destination']} instead of {d['from']}, {state}"
+    elif d["command"] == "retie" and "saves" in d:
+        change = f"saves {minor(d['saves'])}" if d["saves"] >= 0 else f"costs {minor(-d['saves'])} more"
+        yield f"{order}: tied again, {change}: {minor(d['cost'])} instead of {minor(d['was_cost'])} minor units"
     elif "cancelled" in d:
         yield f"{order}: cancelled {goods((sku, n) for sku, n in d['cancelled'])}, the rest is {state}"
     else:
