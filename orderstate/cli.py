@@ -74,6 +74,7 @@ MEMBERS: Mapping[str, Member] = {
         **{"import": ("network:stock_import", "a stock count from a CSV file; safe to repeat")},
     ),
     "run": Member(_CARE, "run commands (NDJSON) from a file or -, an answer a line", "feeding:run"),
+    "simulate": Member(_CARE, "what if: order history against strategies and networks", "simulating:simulate"),
     "import": _family(_CARE, "order history", orders=("importing:import_orders", "import past orders from a CSV file")),
     "config": _family(
         _CARE,

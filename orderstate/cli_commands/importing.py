@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orderstate.cli_commands import completion, options
+from orderstate.cli_commands import options
 from orderstate.cli_commands.call import called
 from orderstate.cli_commands.options import duration
 from orderstate.cli_commands.progress import progress
@@ -15,16 +15,7 @@ from orderstate.cli_commands.progress import progress
 def import_orders(
     ctx: typer.Context,
     file: options.File,
-    map: Annotated[
-        str,
-        typer.Option(
-            "--map",
-            metavar="MAP",
-            help="how columns become fields: the name of a built-in mapping, or a YAML file",
-            autocompletion=completion.maps,
-            show_default=True,
-        ),
-    ] = "online-retail",
+    map: options.Map = "online-retail",
     replay: Annotated[
         bool, typer.Option("--replay", help="play the file in time order: tie, ship and cancel as it happened")
     ] = False,
@@ -38,10 +29,7 @@ def import_orders(
         str,
         typer.Option("--deliver-after", metavar="DELAY", help="with --replay, after it was shipped; or never"),
     ] = "never",
-    bad: Annotated[
-        str,
-        typer.Option("--bad", metavar="POLICY", help="refuse the whole file for one bad row, or keep the good rows"),
-    ] = "refuse",
+    bad: options.Bad = "refuse",
     batch: Annotated[
         int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="so many commands to a transaction")
     ] = 500,

@@ -129,7 +129,7 @@ def facility_list(ctx: typer.Context) -> int:
 def facility_import(
     ctx: typer.Context,
     file: options.File,
-    skip_bad: options.SkipBad = False,
+    bad: options.Bad = "refuse",
     role: options.Role = "operator",
     by: options.By = None,
 ) -> int:
@@ -137,7 +137,7 @@ def facility_import(
     call = called(ctx)
     from orderstate.history.network import import_facilities
 
-    done = import_facilities(call.engine(), file, skip_bad=skip_bad, role=role, by=by)
+    done = import_facilities(call.engine(), file, skip_bad=options.keeps(bad), role=role, by=by)
     return _imported(call, done, ("facility", "list"))
 
 
@@ -219,7 +219,7 @@ def stock_list(ctx: typer.Context, sku: options.SkuFilter = None, facility: opti
 def stock_import(
     ctx: typer.Context,
     file: options.File,
-    skip_bad: options.SkipBad = False,
+    bad: options.Bad = "refuse",
     role: options.Role = "operator",
     by: options.By = None,
 ) -> int:
@@ -227,7 +227,7 @@ def stock_import(
     call = called(ctx)
     from orderstate.history.network import import_stock
 
-    done = import_stock(call.engine(), file, skip_bad=skip_bad, role=role, by=by)
+    done = import_stock(call.engine(), file, skip_bad=options.keeps(bad), role=role, by=by)
     return _imported(call, done, ("stock", "list"))
 
 

@@ -88,8 +88,18 @@ MaxShipments = Annotated[
 Complete = Annotated[bool, typer.Option("--complete", help="the whole order or nothing")]
 WholeLines = Annotated[bool, typer.Option("--whole-lines", help="each line whole from one facility, or not at all")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="a CSV file, may end in .gz", show_default=False)]
-SkipBad = Annotated[
-    bool, typer.Option("--skip-bad", help="keep the good rows and report the others, instead of refusing the file")
+Bad = Annotated[
+    str, typer.Option("--bad", metavar="POLICY", help="refuse the whole file for one bad row, or keep the good rows")
+]
+Map = Annotated[
+    str,
+    typer.Option(
+        "--map",
+        metavar="MAP",
+        help="how columns become fields: the name of a built-in mapping, or a YAML file",
+        autocompletion=completion.maps,
+        show_default=True,
+    ),
 ]
 
 
@@ -107,6 +117,13 @@ def plan_options(
         whole_lines=whole_lines,
     )
     return NO_OPTIONS if found == NO_OPTIONS else found
+
+
+def keeps(bad: str) -> bool:
+    """True for `--bad keep`. Raises UsageError for what is neither keep nor refuse."""
+    if bad not in ("refuse", "keep"):
+        raise UsageError(f"--bad: {bad!r} is not refuse or keep", hint="--bad keep")
+    return bad == "keep"
 
 
 def line_items(given: list[str], option: str = "--line") -> list[tuple[str, Any]]:

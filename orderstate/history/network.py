@@ -69,7 +69,7 @@ class Imported:
         """The error that names the bad rows."""
         return BadRows(
             f"{self.file}: {self.bad} of {self.rows} rows cannot be used, so nothing was changed",
-            hint="mend the file, or keep its good rows with --skip-bad",
+            hint="mend the file, or keep its good rows with --bad keep",
             blocked=[Refusal("bad_row", str(b), None, {"row": b.row, "column": b.column}) for b in self.bad_rows],
             file=self.file,
             bad=self.bad,

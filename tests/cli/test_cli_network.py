@@ -142,19 +142,19 @@ def test_one_bad_row_refuses_the_whole_file_and_every_bad_row_is_named(cli: Cli,
         "  bad_row: row 10: 'DEN,HAT' is not a row of 6 values, like the header",
         "  bad_row: row 9, column on_hand: '0' is not at least 1, which orders hold there: "
         "orderstate list --facility NYC",
-        "hint: mend the file, or keep its good rows with --skip-bad",
+        "hint: mend the file, or keep its good rows with --bad keep",
     ]
     assert snapshot(database()) == before
 
 
 def test_good_rows_are_kept_if_asked(cli: Cli, folder: Path) -> None:
     (folder / "s.csv").write_text(BAD_STOCK, encoding="utf-8")
-    kept = cli("stock", "import", "s.csv", "--skip-bad")
+    kept = cli("stock", "import", "s.csv", "--bad", "keep")
     assert kept.status == 0
     assert kept.tsv[0]["kept"] == "3"
     assert "skipped 6 bad rows:" in kept.err
     (folder / "f.csv").write_text(FACILITIES + "XX,??,1,2,,,,\n", encoding="utf-8")
-    done = cli("facility", "import", "f.csv", "--skip-bad", "--json").document
+    done = cli("facility", "import", "f.csv", "--bad", "keep", "--json").document
     assert (done["kept"], done["bad"], done["bad_rows"][0]["column"]) == (2, 1, "country")
 
 
@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_refused_naming_the_row(
 ) -> None:
     (folder / "s.csv").write_bytes(content)
     before = snapshot(database())
-    refused = cli("stock", "import", "s.csv", "--skip-bad")
+    refused = cli("stock", "import", "s.csv", "--bad", "keep")
     assert refused.status == 2
     assert said in refused.err.splitlines()[0]
     assert snapshot(database()) == before
