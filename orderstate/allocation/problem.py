@@ -282,7 +282,7 @@ class Problem:
             metres=sites.metres,
             gateways=sites.gateways,
             marks=sites.marks,
-            parts=sites.parts,
+            parts=[{} if rank in ships else parts for rank, parts in enumerate(sites.parts)],
             priorities=sites.priorities,
             out=sites.out,
             rebate=0 if ships else sites.rebate,

@@ -11,12 +11,14 @@ from orderstate.allocation.problem import Options, Problem, Sites
 def document(problem: Problem) -> dict[str, Any]:
     """The problem as JSON values; `read` is its inverse. For 8 facilities and 3 lines about a kilobyte."""
     sites, options = problem.sites, problem.options
+    names = list(dict.fromkeys(name for parts in sites.parts for name in parts))
     found: dict[str, Any] = {
+        "parts": names,
         "sites": [
-            [code, fixed, metres, gateway, priority, out, *marks]
-            for code, fixed, metres, gateway, priority, out, marks in zip(
+            [code, [parts.get(name, 0) for name in names], metres, gateway, priority, out, *marks]
+            for code, parts, metres, gateway, priority, out, marks in zip(
                 sites.codes,
-                sites.fixed,
+                sites.parts,
                 sites.metres,
                 sites.gateways,
                 sites.priorities,
@@ -44,17 +46,17 @@ def document(problem: Problem) -> dict[str, Any]:
 
 
 def read(document: Mapping[str, Any]) -> Problem:
-    """The problem of a stored document. What a cost is made of is not in it, only its sum."""
-    sites = document["sites"]
+    """The problem of a stored document."""
+    sites, names = document["sites"], document["parts"]
     out = tuple(row[5] for row in sites)
     return Problem(
         Sites(
             [row[0] for row in sites],
-            [row[1] for row in sites],
+            [sum(row[1]) for row in sites],
             metres=[row[2] for row in sites],
             gateways=[row[3] for row in sites],
             marks=[tuple(row[6:]) for row in sites],
-            parts=[{"fixed": row[1]} for row in sites],
+            parts=[dict(zip(names, row[1], strict=True)) for row in sites],
             priorities=[row[4] for row in sites],
             out=out,
             rebate=document["rebate"],

@@ -198,9 +198,10 @@ def plan(
         return 0
     if screen.drawn:
         currency = call.engine().settings()["currency"]
-        screen.facts(plans.facts(found, currency), [plans.takes(found.plan), plans.facilities(found.plan)])
+        tables = [plans.takes(found.plan), plans.costs(found), plans.facilities(found.plan)]
+        screen.facts(plans.facts(found, currency), tables)
     else:
-        screen.facts(plans.exact_facts(found), plans.exact_tables(found.plan))
+        screen.facts(plans.exact_facts(found), [*plans.exact_tables(found.plan), plans.exact_costs(found)])
     if not found.stored:
         call.continue_from(found.order.id, found.order.state)
         call.suggest()

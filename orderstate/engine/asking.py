@@ -51,6 +51,20 @@ class Planned:
     stored: bool
     problem: Problem | None
 
+    def costs(self) -> dict[str, dict[str, int]]:
+        """What each facility that ships costs, by part, in 1/1000 minor unit; `goods` is what its units cost.
+
+        Every facility carries a split penalty; the plan's cost has one less, `Problem.sites.rebate`, for the first.
+        """
+        if self.problem is None:
+            return {}
+        sites = self.problem.sites
+        found = {code: dict(sites.parts[sites.rank_of[code]]) for code in self.plan.facilities}
+        for a in self.plan.allocations:
+            parts = found[a.facility]
+            parts["goods"] = parts.get("goods", 0) + a.units * self.problem.unit_cost(a)
+        return found
+
     def check(self) -> tuple[list[str], str]:
         """What an independent checker finds wrong with the plan and its claims, and how far its word reaches."""
         from orderstate.allocation.verify import extent, verify  # no other question needs the checker

@@ -81,7 +81,13 @@ def plan(found: Plan) -> Document:
 
 def planned(found: Planned) -> Document:
     """`plan`: `stored` is true for the plan that the order was tied with, false for one proposed now."""
-    return {"order": found.order.id, "state": found.order.state, "stored": found.stored, "plan": plan(found.plan)}
+    return {
+        "order": found.order.id,
+        "state": found.order.state,
+        "stored": found.stored,
+        "plan": plan(found.plan),
+        "costs": found.costs(),
+    }
 
 
 def summary(found: OrderSummary) -> Document:

@@ -26,6 +26,7 @@ _MARKS = {
     "gateway_abroad": "its gateway is in another country",
     "country_only": "of the destination only the country is known",
 }
+_PARTS = {"carrier_base": "carrier", "export_fee": "export"}
 _OUT = frozenset({"closed", "excluded", "not_among_only"})
 
 TAKES = (Column("facility"), Column("pool"), Column("sku"), Column("units", number=True))
@@ -91,6 +92,28 @@ def facilities(plan: Plan) -> Table:
     why = reasons(plan)
     rows: list[Row] = [(s.facility, km(s.metres), s.gateway, _standing(s, why[s.facility])) for s in plan.standings]
     return Table("facility", FACILITIES, rows)
+
+
+def costs(found: Planned) -> Table:
+    """What each facility that ships costs, by part; the split penalties together, one less than there are shipments."""
+    parts = found.costs()
+    names = [n for n in dict.fromkeys(n for p in parts.values() for n in p) if n != "split_penalty"]
+    names = [n for n in names if any(p.get(n) for p in parts.values())]
+    rows: list[Row] = []
+    for facility, amounts in parts.items():
+        told = [amounts.get(name, 0) for name in names]
+        rows.append((facility, *map(minor, told), minor(sum(told))))
+    splits = sum(p.get("split_penalty", 0) for p in parts.values())
+    if found.problem is not None and splits > found.problem.sites.rebate:
+        rows.append(("splits", *["" for _ in names], minor(splits - found.problem.sites.rebate)))
+    columns = [Column(_PARTS.get(name, name), number=True) for name in names]
+    return Table("cost", (Column("cost of"), *columns, Column("together", number=True)), rows)
+
+
+def exact_costs(found: Planned) -> Table:
+    """(facility, part, amount in 1/1000 minor unit)."""
+    rows: list[Row] = [(code, part, amount) for code, parts in found.costs().items() for part, amount in parts.items()]
+    return Table("cost", (), rows)
 
 
 def _standing(standing: Standing, why: str) -> str:
