@@ -277,9 +277,9 @@ class Adjust(Command):
     facility: str
     sku: str
     pool: str = PRIMARY
-    by_units: int | None = None
-    to_units: int | None = None
-    safety: int | None = None
+    by_units: Any = None
+    to_units: Any = None
+    safety: Any = None
     untie: bool = False
     reason: str | None = None
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
-from orderstate.allocation import NO_OPTIONS, Options
+from orderstate.allocation import Options
 from orderstate.engine import changing, moving, retying, stocking
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import (
@@ -47,6 +47,51 @@ HANDLERS: Mapping[type[Command], Callable[[Session, Any], Answer]] = {
     SetFacility: stocking.set_facility,
     Configure: stocking.configure,
 }
+
+
+class Common(TypedDict, total=False):
+    """What every command takes: idempotency key, role (customer, operator, system), name, time (UTC microseconds)."""
+
+    key: str | None
+    role: str
+    by: str | None
+    at: int | None
+
+
+class ToOrder(Common, total=False):
+    """What every command to one order takes as well: refuse unless the order is at this version."""
+
+    if_version: int | None
+
+
+class Planning(ToOrder, total=False):
+    """What commands take that plan: demands on the plan, and a strategy instead of the setting's."""
+
+    options: Options
+    strategy: str | None
+
+
+class FacilityFields(TypedDict, total=False):
+    """`at`: `LAT,LON` in degrees, None clears it; gateway: `IATA` or `IATA@LAT,LON`; priority: lower is asked first.
+
+    costs: cost names to amounts in minor units as text, None for the network's own.
+    """
+
+    at: str | None
+    name: str | None
+    gateway: str | None
+    priority: int
+    closed: bool
+    costs: Mapping[str, str | None]
+
+
+class PlanningMany(TypedDict, total=False):
+    """What commands take that plan many orders: no key and no version, which name one."""
+
+    role: str
+    by: str | None
+    options: Options
+    strategy: str | None
 
 
 class _Undo(Exception):
@@ -177,7 +222,7 @@ class Engine(Reader):
         id: str | None = None,
         short: str | None = None,
         contact: str | None = None,
-        **common: Any,
+        **common: Unpack[Common],
     ) -> Answer:
         """Record an order as pending; nothing is reserved.
 
@@ -187,25 +232,29 @@ class Engine(Reader):
         """
         return self.execute(Place(lines=lines, to=to, id=id, short=short, contact=contact, **common))
 
-    def fire(self, order: str, trigger: str, *, reason: str | None = None, **common: Any) -> Answer:
+    def fire(self, order: str, trigger: str, *, reason: str | None = None, **common: Unpack[Planning]) -> Answer:
         """Fire any trigger of the flow. Raises Refused with every reason, StockShort, NotFound, StaleVersion.
 
         `common` also takes `if_version`, `options` and `strategy`.
         """
         return self.execute(Fire(order=order, trigger=trigger, reason=reason, **common))
 
-    def tie(self, order: str, *, options: Options = NO_OPTIONS, strategy: str | None = None, **common: Any) -> Answer:
-        """Tie the best stock to the order. The answer's `exit_status` is 5 where it was put to backordered."""
-        return self.execute(Fire(order=order, trigger="tie_inventory", options=options, strategy=strategy, **common))
+    def tie(self, order: str, **common: Unpack[Planning]) -> Answer:
+        """Tie the best stock to the order: `options` demand of the plan, `strategy` instead of the setting's.
 
-    def retie(self, order: str, **common: Any) -> Answer:
-        """Plan a tied order again: `options`, `strategy`, `force` (may end backordered), `if_saves`.
+        The answer's `exit_status` is 5 where stock does not cover it and it waits. Raises StockShort where it may not
+        wait, Refused with every reason, NotFound, PlanRejected.
+        """
+        return self.execute(Fire(order=order, trigger="tie_inventory", **common))
+
+    def retie(self, order: str, *, force: bool = False, if_saves: bool = False, **common: Unpack[Planning]) -> Answer:
+        """Plan a tied order again. `force`: it may end backordered. `if_saves`: only where that makes it cheaper.
 
         The answer's document says `was_cost`, `cost` and `saves` in 1/1000 minor unit. Raises StockShort, Refused.
         """
-        return self.execute(Retie(order=order, **common))
+        return self.execute(Retie(order=order, force=force, if_saves=if_saves, **common))
 
-    def retie_all(self, *, dry_run: bool = False, **common: Any) -> Iterator[Answer | OrderstateError]:
+    def retie_all(self, *, dry_run: bool = False, **common: Unpack[PlanningMany]) -> Iterator[Answer | OrderstateError]:
         """Plan every tied order again, oldest first, and keep what saves; `dry_run` undoes it all at the end.
 
         The dry run is the real run, in one transaction that is rolled back; the real run commits order by order.
@@ -226,7 +275,9 @@ class Engine(Reader):
             raise _Undo
         yield from outcomes
 
-    def tie_waiting(self, *, sku: str | None = None, **common: Any) -> Iterator[Answer | OrderstateError]:
+    def tie_waiting(
+        self, *, sku: str | None = None, **common: Unpack[PlanningMany]
+    ) -> Iterator[Answer | OrderstateError]:
         """Tie the orders that wait (for the SKU, if named), oldest first by placed_at then id, each if it is covered.
 
         So stock goes to an older order that it completes before a younger one gets any. An order that stock still does
@@ -237,19 +288,19 @@ class Engine(Reader):
                 Fire(order=order.id, trigger="tie_inventory", **common) for order in self._all_in(state, sku=sku)
             )
 
-    def untie(self, order: str, **common: Any) -> Answer:
+    def untie(self, order: str, **common: Unpack[ToOrder]) -> Answer:
         """Give the order's stock back."""
         return self.execute(Fire(order=order, trigger="untie", **common))
 
-    def ship(self, order: str, **common: Any) -> Answer:
+    def ship(self, order: str, **common: Unpack[ToOrder]) -> Answer:
         """Send the order off: one shipment per facility. From here on it cannot be cancelled."""
         return self.execute(Fire(order=order, trigger="ship", **common))
 
-    def deliver(self, order: str, **common: Any) -> Answer:
+    def deliver(self, order: str, **common: Unpack[ToOrder]) -> Answer:
         """The goods arrived."""
         return self.execute(Fire(order=order, trigger="deliver", **common))
 
-    def advance(self, order: str, *, until: str | None = None, **common: Any) -> Iterator[Answer]:
+    def advance(self, order: str, *, until: str | None = None, **common: Unpack[Planning]) -> Iterator[Answer]:
         """Take the next main step; with `until`, one after the other up to that state, each durable by itself.
 
         A generator: what stops it is raised, and the steps made stay made. With a key, step n is kept under `KEY#n`.
@@ -296,35 +347,66 @@ class Engine(Reader):
         *,
         lines: Mapping[str, int] | Iterable[tuple[str, int]] | None = None,
         reason: str | None = None,
-        **common: Any,
+        **common: Unpack[ToOrder],
     ) -> Answer:
         """Cancel the order, or only `lines` of it while stock is not gone. Raises Refused with every reason."""
         return self.execute(Cancel(order=order, lines=lines, reason=reason, **common))
 
-    def redirect(self, order: str, to: str, **common: Any) -> Answer:
+    def redirect(self, order: str, to: str, **common: Unpack[ToOrder]) -> Answer:
         """Send the order elsewhere; a tied one is planned again. Raises Refused, StockShort."""
         return self.execute(Redirect(order=order, to=to, **common))
 
-    def split(self, order: str, facility: str, **common: Any) -> Answer:
+    def split(self, order: str, facility: str, **common: Unpack[ToOrder]) -> Answer:
         """Let what is tied at one facility move by itself, as a child order. Raises Refused."""
         return self.execute(Split(order=order, facility=facility, **common))
 
-    def receive(self, facility: str, sku: str, quantity: int, *, pool: str = "primary", **common: Any) -> Answer:
+    def receive(
+        self, facility: str, sku: str, quantity: int, *, pool: str = "primary", **common: Unpack[Common]
+    ) -> Answer:
         """Goods came in. The answer's document says under `waiting` who waits for them, oldest first."""
         return self.execute(Receive(facility=facility, items=[(sku, quantity, pool)], **common))
 
-    def adjust(self, facility: str, sku: str, **changes: Any) -> Answer:
-        """Correct stock: `by_units` or `to_units`, `safety`, `pool`, `untie`, `reason`. Raises Refused, NotFound."""
-        return self.execute(Adjust(facility=facility, sku=sku, **changes))
+    def adjust(
+        self,
+        facility: str,
+        sku: str,
+        *,
+        pool: str = "primary",
+        by_units: int | str | None = None,
+        to_units: int | str | None = None,
+        safety: int | str | None = None,
+        untie: bool = False,
+        reason: str | None = None,
+        **common: Unpack[Common],
+    ) -> Answer:
+        """Correct what is on hand `by_units` or `to_units`, and/or set the `safety` stock, which is not for sale.
 
-    def add_facility(self, code: str, *, country: str, at: str | None = None, **values: Any) -> Answer:
-        """Add a facility: `at` is `LAT,LON` in degrees; name, gateway, priority, closed and costs are optional."""
-        values = {"country": country, "at": at, **values}
-        return self.execute(SetFacility(facility=code, values=values, new=True))
+        Units are whole numbers, or their text.
 
-    def set_facility(self, code: str, **values: Any) -> Answer:
-        """Change the named fields of a facility."""
-        return self.execute(SetFacility(facility=code, values=values))
+        Below what is allocated it raises Refused, naming the holders; with `untie` the newest of them are untied first.
+        """
+        return self.execute(
+            Adjust(
+                facility=facility,
+                sku=sku,
+                pool=pool,
+                by_units=by_units,
+                to_units=to_units,
+                safety=safety,
+                untie=untie,
+                reason=reason,
+                **common,
+            )
+        )
+
+    def add_facility(self, code: str, *, country: str, **values: Unpack[FacilityFields]) -> Answer:
+        """Add a facility. Raises Refused where the code is taken, InvalidInput for what cannot be used."""
+        return self.execute(SetFacility(facility=code, values={"country": country, **values}, new=True))
+
+    def set_facility(self, code: str, *, country: str | None = None, **values: Unpack[FacilityFields]) -> Answer:
+        """Change the named fields of a facility. Raises NotFound, InvalidInput."""
+        named = {**values} if country is None else {"country": country, **values}
+        return self.execute(SetFacility(facility=code, values=named))
 
     def configure(self, setting: str, value: str | None) -> Answer:
         """Set a setting from its text; None returns it to its default. Raises NotFound, InvalidInput."""
