@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from orderstate.allocation.problem import POOL_NUMBER, Problem, Take
 from orderstate.errors import PlanRejected
-from orderstate.model import Plan
+from orderstate.model import Allocation, Plan, Standing
 
 
 def check(problem: Problem, plan: Plan) -> None:
@@ -29,6 +32,30 @@ def check(problem: Problem, plan: Plan) -> None:
     if len(plan.standings) != len(problem.sites.codes):
         raise _broken(plan, f"tells of {len(plan.standings)} facilities, of {len(problem.sites.codes)}")
     _money(problem, plan, takes)
+
+
+def check_shape(problem: Problem, plan: Plan, name: str) -> None:
+    """Raise PlanRejected for a plan of strategy `name` with values that no plan can have, or that cannot be kept."""
+    for field, held, element in (
+        ("allocations", plan.allocations, Allocation),
+        ("standings", plan.standings, Standing),
+    ):
+        if not isinstance(held, tuple) or not all(isinstance(x, element) for x in held):
+            raise _unusable(name, f"{field} that are not a tuple of {element.__name__}")
+    if not isinstance(plan.strategy, str) or not isinstance(plan.short, Mapping):
+        raise _unusable(name, "a name that is no text, or a shortfall that is no mapping")
+    if type(plan.nodes) is not int or type(plan.cost) is not int:
+        raise _unusable(name, "nodes or a cost that are no whole number")
+    if sorted(str(s.facility) for s in plan.standings) != sorted(problem.sites.codes):
+        raise _unusable(name, "standings of other facilities than there are")
+    try:
+        json.dumps(plan.document(), ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as cause:
+        raise _unusable(name, f"values that cannot be kept: {cause}") from cause
+
+
+def _unusable(name: str, what: str) -> PlanRejected:
+    return PlanRejected(f"strategy {name} returned a plan with {what}", strategy=name)
 
 
 def _takes(problem: Problem, plan: Plan) -> list[Take]:

@@ -70,7 +70,8 @@ def strategies() -> dict[str, str]:
 def propose(problem: Problem, name: str) -> Plan:
     """The plan of the named strategy, not yet checked.
 
-    Raises what `strategy` raises, and PlanRejected for a strategy that raises or returns something else than a plan.
+    Raises what `strategy` raises, and PlanRejected for a strategy that raises or returns something else than a plan, or
+    a plan with values that a plan cannot have.
     """
     chosen = strategy(name)
     try:
@@ -84,6 +85,10 @@ def propose(problem: Problem, name: str) -> Plan:
         ) from cause
     if not isinstance(plan, Plan):
         raise PlanRejected(f"strategy {name} returned {type(plan).__name__}, where a Plan is due", strategy=name)
+    if name not in BUILT_IN:
+        from orderstate.allocation.checking import check_shape  # only for plug-ins, whose values nobody has typed
+
+        check_shape(problem, plan, name)
     return plan
 
 

@@ -172,6 +172,12 @@ class OrderCommand(Command):
             quantity("if-version", self.if_version)
 
 
+def strategy_name(value: object) -> None:
+    """Refuse what is no name of a strategy. Raises InvalidInput."""
+    if value is not None and (not isinstance(value, str) or not _usable(value, 200)):
+        raise InvalidInput("strategy", value, "a name, or package.module:function", hint="orderstate strategies")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire(OrderCommand):
     """Fire a trigger. `options`, `strategy` (None: the setting's) and `force` matter where it ties.
@@ -189,6 +195,7 @@ class Fire(OrderCommand):
     def _check(self) -> None:
         OrderCommand._check(self)
         self._set(reason=text("reason", self.reason))
+        strategy_name(self.strategy)
         if not isinstance(self.trigger, str) or not self.trigger:
             raise InvalidInput("trigger", self.trigger, "a trigger of the flow", hint="orderstate diagram")
 
@@ -203,6 +210,10 @@ class Retie(OrderCommand):
     force: bool = False
     if_saves: bool = False
 
+    def _check(self) -> None:
+        OrderCommand._check(self)
+        strategy_name(self.strategy)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance(OrderCommand):
@@ -211,6 +222,10 @@ class Advance(OrderCommand):
     name = "advance"
     options: Options = NO_OPTIONS
     strategy: str | None = None
+
+    def _check(self) -> None:
+        OrderCommand._check(self)
+        strategy_name(self.strategy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,3 +365,9 @@ class Configure(Command):
     name = "config"
     setting: str
     value: str | None
+
+    def _check(self) -> None:
+        if not isinstance(self.setting, str):
+            raise InvalidInput("setting", self.setting, "the name of a setting", hint="orderstate config list")
+        if self.value is not None and not isinstance(self.value, str):
+            raise InvalidInput("value", self.value, "text")

@@ -309,7 +309,7 @@ class Engine(Reader):
             yield self.execute(Advance(order=order, **common))
             return
         self.machine.state(until)
-        key = common.pop("key", None)
+        key = common.get("key")
         if key is not None and len(key) > MAX_KEY - 5:
             raise InvalidInput(
                 "key", key, f"text of at most {MAX_KEY - 5} characters where one key covers several steps"
@@ -319,7 +319,9 @@ class Engine(Reader):
         for step in range(1, len(self.machine.states) + 1):
             if key is None and self.order(order).state == until:
                 return
-            answer = self.execute(Advance(order=order, key=f"{key}#{step}" if key else None, **common))
+            if key is not None:
+                common["key"] = f"{key}#{step}"
+            answer = self.execute(Advance(order=order, **common))
             yield answer
             if answer.state == until or answer.exit_status:
                 return

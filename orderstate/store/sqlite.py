@@ -255,6 +255,8 @@ class translated:  # noqa: N801, RUF100 - it reads as a verb: with translated(pa
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         known = _translate(error, self.path) if isinstance(error, sqlite3.Error) else None
+        if isinstance(error, UnicodeEncodeError):  # half characters, as arguments that are not UTF-8 make them
+            known = InvalidInput("name", error.object, "text that can be kept as UTF-8")
         if known is not None:
             raise known from error
 
