@@ -57,6 +57,13 @@ MEMBERS: Mapping[str, Member] = {
     "plan": Member(_ASK, "from where an order would be, or was, tied, and why", "asking:plan"),
     "strategies": Member(_ASK, "the strategies that can plan an order", "asking:strategies"),
     "diagram": Member(_ASK, "draw the flow, or the path that one order took", "drawing:diagram"),
+    "flow": _family(
+        _ASK,
+        "flows that people write",
+        check=("flows:check", "everything that is wrong with a flow file, and how to mend it"),
+        show=("flows:show", "a table of state x trigger"),
+        diff=("flows:diff", "what a flow file changes"),
+    ),
     "facility": _family(
         _NETWORK,
         "the places that store and ship",
@@ -84,6 +91,7 @@ MEMBERS: Mapping[str, Member] = {
         list=("care:config_list", "every setting"),
     ),
     "doctor": Member(_CARE, "recompute what can be recomputed, say what differs", "care:doctor"),
+    "schema": Member(_CARE, "JSON Schema of what people write", "flows:schema"),
     "db": _family(_CARE, "the database file", upgrade=("care:db_upgrade", "bring an older database up to date")),
 }
 

@@ -322,6 +322,10 @@ class State:
     stock: Stock
     final: bool = False
     label: str | None = None
+    after: int | None = None
+    """Microseconds in this state until `timer` is due; both or neither."""
+    timer: str | None = None
+    """The trigger that is fired then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ class OrderCommand(Command):
 
 def strategy_name(value: object) -> None:
     """Refuse what is no name of a strategy. Raises InvalidInput."""
-    if value is not None and (not isinstance(value, str) or not _usable(value, 200)):
+    if value is not None and not isinstance(value, str):
         raise InvalidInput("strategy", value, "a name, or package.module:function", hint="orderstate strategies")
 
 
