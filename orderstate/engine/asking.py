@@ -84,13 +84,13 @@ def show(s: Session, order_id: str) -> Shown:
     """The order as it stands. Raises NotFound."""
     order = orders.read(s.tx, order_id)
     held = orders.allocations(s.tx, order.serial)
-    planned = stored_plan(s, order) if held else None
+    decided = events.newest_with(s.tx, order_id, "plan") if held else None
     return Shown(
         order=order,
         allocations=held,
         shipments=orders.shipments(s.tx, order),
         children=tuple(orders.children(s.tx, order_id)),
-        plan=planned.plan if planned else None,
+        plan=Plan.read(decided["plan"]) if decided else None,
         next_step=s.machine.next_step(order.state),
     )
 
@@ -161,12 +161,11 @@ def fold(order_id: str, happened: list[Event]) -> Shown:
 
 def stored_plan(s: Session, order: Order) -> Planned | None:
     """The plan of the newest InventoryTied or OrderRedirected, or None."""
-    for event in reversed(events.of(s.tx, order.id)):
-        if "plan" in event.payload:
-            problem = event.payload.get("problem")
-            seen = None if problem is None else stored.read(problem)
-            return Planned(order, Plan.read(event.payload["plan"]), stored=True, problem=seen)
-    return None
+    decided = events.newest_with(s.tx, order.id, "plan")
+    if decided is None:
+        return None
+    problem = stored.read(decided["problem"]) if "problem" in decided else None
+    return Planned(order, Plan.read(decided["plan"]), stored=True, problem=problem)
 
 
 def history(s: Session, order_id: str) -> History:

@@ -136,7 +136,7 @@ def split(s: Session, c: Split) -> Answer:
 
 def _part(s: Session, order: Order, moved: list[Allocation]) -> Plan:
     """The part of the order's plan that goes with one facility. Nothing is proven about a part."""
-    stored = events.newest_payload(s.tx, order.id, "InventoryTied")
+    stored = events.newest_with(s.tx, order.id, "plan")
     whole = Plan.read(stored["plan"]) if stored else None
     facility = moved[0].facility
     standing = next((x for x in whole.standings if x.facility == facility), None) if whole else None

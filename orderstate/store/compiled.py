@@ -56,7 +56,7 @@ class Statements:
     movements_read: str  # id, n
     event_insert: str  # subject, number, type, at, role, by, trigger, source, target, payload
     events_read: str  # subject, number
-    event_of_type: str  # subject, type, number
+    payloads_back: str  # subject
     refusal_count: str  # serial, trigger, codes, first_at, last_at
     refusals_read: str  # serial
     key_read: str  # key
@@ -128,7 +128,7 @@ SQLITE = Statements(
     movements_read="SELECT movement.subject, movement.number, movement.facility, movement.sku, movement.pool, movement.kind, movement.on_hand, movement.allocated, movement.at FROM movement WHERE movement.id > ? ORDER BY movement.id LIMIT ? OFFSET 0",
     event_insert='INSERT INTO event (subject, number, type, at, role, "by", "trigger", source, target, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     events_read='SELECT event.subject, event.number, event.type, event.at, event.role, event."by", event."trigger", event.source, event.target, event.payload FROM event WHERE event.subject = ? AND event.number <= ? ORDER BY event.number',
-    event_of_type="SELECT event.payload FROM event WHERE event.subject = ? AND event.type = ? AND event.number <= ? ORDER BY event.number DESC LIMIT 1 OFFSET 0",
+    payloads_back="SELECT event.payload FROM event WHERE event.subject = ? ORDER BY event.number DESC",
     refusal_count='INSERT INTO refusal (serial, "trigger", codes, first_at, last_at, count) VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (serial, "trigger", codes) DO UPDATE SET last_at = excluded.last_at, count = (refusal.count + 1)',
     refusals_read='SELECT refusal."trigger", refusal.codes, refusal.first_at, refusal.last_at, refusal.count FROM refusal WHERE refusal.serial = ? ORDER BY refusal.last_at, refusal."trigger", refusal.codes',
     key_read='SELECT idempotency.fingerprint, idempotency.answer FROM idempotency WHERE idempotency."key" = ?',
@@ -201,7 +201,7 @@ POSTGRESQL = Statements(
     movements_read="SELECT movement.subject, movement.number, movement.facility, movement.sku, movement.pool, movement.kind, movement.on_hand, movement.allocated, movement.at FROM movement WHERE movement.id > %s::BIGINT ORDER BY movement.id LIMIT %s OFFSET 0",
     event_insert="INSERT INTO event (subject, number, type, at, role, by, trigger, source, target, payload) VALUES (%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR) RETURNING event.id",
     events_read="SELECT event.subject, event.number, event.type, event.at, event.role, event.by, event.trigger, event.source, event.target, event.payload FROM event WHERE event.subject = %s::VARCHAR AND event.number <= %s::BIGINT ORDER BY event.number",
-    event_of_type="SELECT event.payload FROM event WHERE event.subject = %s::VARCHAR AND event.type = %s::VARCHAR AND event.number <= %s::BIGINT ORDER BY event.number DESC LIMIT 1 OFFSET 0",
+    payloads_back="SELECT event.payload FROM event WHERE event.subject = %s::VARCHAR ORDER BY event.number DESC",
     refusal_count="INSERT INTO refusal (serial, trigger, codes, first_at, last_at, count) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::BIGINT, 1) ON CONFLICT (serial, trigger, codes) DO UPDATE SET last_at = excluded.last_at, count = (refusal.count + 1)",
     refusals_read="SELECT refusal.trigger, refusal.codes, refusal.first_at, refusal.last_at, refusal.count FROM refusal WHERE refusal.serial = %s::BIGINT ORDER BY refusal.last_at, refusal.trigger, refusal.codes",
     key_read="SELECT idempotency.fingerprint, idempotency.answer FROM idempotency WHERE idempotency.key = %s::VARCHAR",

@@ -32,10 +32,15 @@ def of(tx: Transaction, subject: str, last: int = 2**63 - 1) -> list[Event]:
     ]
 
 
-def newest_payload(tx: Transaction, subject: str, kind: str, last: int = 2**63 - 1) -> dict[str, Any] | None:
-    """The payload of the subject's newest event of that type, or None."""
-    row = tx.execute(tx.sql.event_of_type, (subject, kind, last)).fetchone()
-    return None if row is None else json.loads(row[0])
+def newest_with(tx: Transaction, subject: str, key: str) -> dict[str, Any] | None:
+    """The payload of the subject's newest event that has `key` in it, or None. Reads and parses no older one."""
+    sign = f'"{key}":'
+    for (payload,) in tx.execute(tx.sql.payloads_back, (subject,)):
+        if sign in payload:
+            found: dict[str, Any] = json.loads(payload)
+            if key in found:
+                return found
+    return None
 
 
 def count_refusal(tx: Transaction, serial: int, trigger: str, codes: Sequence[str], at: int) -> None:

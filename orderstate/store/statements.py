@@ -232,11 +232,7 @@ def _events(dialect: str) -> dict[str, Executable]:
         "events_read": select(e.subject, e.number, e.type, e.at, e.role, e.by, e.trigger, e.source, e.target, e.payload)
         .where(e.subject == _p("subject"), e.number <= _p("number"))
         .order_by(e.number),
-        "event_of_type": select(e.payload)
-        .where(e.subject == _p("subject"), e.type == _p("type"), e.number <= _p("number"))
-        .order_by(desc(e.number))
-        .limit(literal_column("1"))
-        .offset(literal_column("0")),
+        "payloads_back": select(e.payload).where(e.subject == _p("subject")).order_by(desc(e.number)),
         "refusal_count": refused.on_conflict_do_update(
             index_elements=["serial", "trigger", "codes"],
             set_={"last_at": refused.excluded.last_at, "count": r.count + literal_column("1")},
