@@ -88,7 +88,9 @@ class InvalidInput(OrderstateError):
     exit_status = 2
 
     def __init__(self, field: str, value: object, expected: str, *, hint: str | None = None) -> None:
-        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+        shown = repr(value)
+        if len(shown) > 80:  # both ends: a long path tells most in its last part
+            shown = f"{shown[:38]}...{shown[-38:]}"
         sentence = f"{field} is missing: give {expected}" if value is None else f"{field}: {shown} is not {expected}"
         super().__init__(sentence, hint=hint, field=field, value=value, expected=expected)
 

@@ -29,12 +29,13 @@ def check(problem: Problem, plan: Plan) -> None:
         raise _broken(plan, f"says that {dict(plan.short)} is short, where its allocations leave {short}")
     if short and takes and problem.options.complete:
         raise _broken(plan, "leaves units short, though the order must ship complete")
-    if len(plan.standings) != len(problem.sites.codes):
-        raise _broken(plan, f"tells of {len(plan.standings)} facilities, of {len(problem.sites.codes)}")
+    told, codes = [s.facility for s in plan.standings], list(problem.sites.codes)
+    if told != codes and sorted(map(str, told)) != sorted(codes):
+        raise _broken(plan, f"tells of {len(told)} facilities, which are not the {len(codes)} that there are")
     _money(problem, plan, takes)
 
 
-def check_shape(problem: Problem, plan: Plan, name: str) -> None:
+def check_shape(plan: Plan, name: str) -> None:
     """Raise PlanRejected for a plan of strategy `name` with values that no plan can have, or that cannot be kept."""
     for field, held, element in (
         ("allocations", plan.allocations, Allocation),
@@ -46,8 +47,6 @@ def check_shape(problem: Problem, plan: Plan, name: str) -> None:
         raise _unusable(name, "a name that is no text, or a shortfall that is no mapping")
     if type(plan.nodes) is not int or type(plan.cost) is not int:
         raise _unusable(name, "nodes or a cost that are no whole number")
-    if sorted(str(s.facility) for s in plan.standings) != sorted(problem.sites.codes):
-        raise _unusable(name, "standings of other facilities than there are")
     try:
         json.dumps(plan.document(), ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as cause:

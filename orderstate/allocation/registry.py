@@ -88,7 +88,7 @@ def propose(problem: Problem, name: str) -> Plan:
     if name not in BUILT_IN:
         from orderstate.allocation.checking import check_shape  # only for plug-ins, whose values nobody has typed
 
-        check_shape(problem, plan, name)
+        check_shape(plan, name)
     return plan
 
 
