@@ -30,8 +30,10 @@ def check(problem: Problem, plan: Plan) -> None:
     if short and takes and problem.options.complete:
         raise _broken(plan, "leaves units short, though the order must ship complete")
     told, codes = [s.facility for s in plan.standings], list(problem.sites.codes)
+    if len(told) != len(codes):
+        raise _broken(plan, f"tells of {len(told)} facilities, of {len(codes)}")
     if told != codes and sorted(map(str, told)) != sorted(codes):
-        raise _broken(plan, f"tells of {len(told)} facilities, which are not the {len(codes)} that there are")
+        raise _broken(plan, "tells of other facilities than there are")
     _money(problem, plan, takes)
 
 
