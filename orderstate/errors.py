@@ -113,7 +113,8 @@ class NotFound(OrderstateError):
         """`unknown_<kind>`, with the nearest known names in the hint."""
         close = get_close_matches(name, known, n=3, cutoff=0.5)
         if not close and name:
-            close = [k for k in known if k.casefold().startswith(name.casefold()[:3])][:3]
+            within = [k for k in known if name.casefold() in k.casefold()]
+            close = (within or [k for k in known if k.casefold().startswith(name.casefold()[:3])])[:3]
         if close:
             hint = f"did you mean {' or '.join(close)}?"
         code = "unknown_" + kind.casefold().replace(" ", "_")
