@@ -51,7 +51,7 @@ class Statements:
     sku_known: str  # code, grams
     sku_read: str  # code
     sku_weigh: str  # grams, k_code
-    sku_codes: str  # n
+    sku_codes: str  # low, high, n
     movement_insert: str  # subject, number, facility, sku, pool, kind, on_hand, allocated, at
     movements_read: str  # id, n
     event_insert: str  # subject, number, type, at, role, by, trigger, source, target, payload
@@ -123,7 +123,7 @@ SQLITE = Statements(
     sku_known="INSERT INTO sku (code, grams) VALUES (?, ?) ON CONFLICT (code) DO NOTHING",
     sku_read="SELECT sku.grams FROM sku WHERE sku.code = ?",
     sku_weigh="UPDATE sku SET grams=? WHERE sku.code = ?",
-    sku_codes="SELECT sku.code FROM sku ORDER BY sku.code LIMIT ? OFFSET 0",
+    sku_codes="SELECT sku.code FROM sku WHERE sku.code >= ? AND sku.code < ? ORDER BY sku.code LIMIT ? OFFSET 0",
     movement_insert="INSERT INTO movement (subject, number, facility, sku, pool, kind, on_hand, allocated, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     movements_read="SELECT movement.subject, movement.number, movement.facility, movement.sku, movement.pool, movement.kind, movement.on_hand, movement.allocated, movement.at FROM movement WHERE movement.id > ? ORDER BY movement.id LIMIT ? OFFSET 0",
     event_insert='INSERT INTO event (subject, number, type, at, role, "by", "trigger", source, target, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -196,7 +196,7 @@ POSTGRESQL = Statements(
     sku_known="INSERT INTO sku (code, grams) VALUES (%s::VARCHAR, %s::BIGINT) ON CONFLICT (code) DO NOTHING",
     sku_read="SELECT sku.grams FROM sku WHERE sku.code = %s::VARCHAR",
     sku_weigh="UPDATE sku SET grams=%s::BIGINT WHERE sku.code = %s::VARCHAR",
-    sku_codes="SELECT sku.code FROM sku ORDER BY sku.code LIMIT %s OFFSET 0",
+    sku_codes="SELECT sku.code FROM sku WHERE sku.code >= %s::VARCHAR AND sku.code < %s::VARCHAR ORDER BY sku.code LIMIT %s OFFSET 0",
     movement_insert="INSERT INTO movement (subject, number, facility, sku, pool, kind, on_hand, allocated, at) VALUES (%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::BIGINT, %s::BIGINT) RETURNING movement.id",
     movements_read="SELECT movement.subject, movement.number, movement.facility, movement.sku, movement.pool, movement.kind, movement.on_hand, movement.allocated, movement.at FROM movement WHERE movement.id > %s::BIGINT ORDER BY movement.id LIMIT %s OFFSET 0",
     event_insert="INSERT INTO event (subject, number, type, at, role, by, trigger, source, target, payload) VALUES (%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR) RETURNING event.id",

@@ -70,9 +70,14 @@ def exists(tx: Transaction, order_id: str) -> bool:
 
 
 def unknown_sku(tx: Transaction, sku: str) -> NotFound:
-    """The error for a SKU that is not there, with close matches."""
-    known = [row[0] for row in tx.execute(tx.sql.sku_codes, (100_000,))]
-    hint = "orderstate stock list" if known else f"orderstate stock receive FACILITY {sku} QTY"
+    """The error for a SKU that is not there, with close matches among those that begin alike.
+
+    Only those: a search of every code would keep the writer lock for a second where there are a hundred thousand.
+    """
+    begins = dict.fromkeys(change(sku[:2]) for change in (str, str.upper, str.lower))
+    known = [code for begin in begins for (code,) in tx.execute(tx.sql.sku_codes, (begin, begin + LAST, 500))]
+    some = tx.execute(tx.sql.sku_codes, (FIRST, LAST, 1)).fetchone()
+    hint = "orderstate stock list" if some else f"orderstate stock receive FACILITY {sku} QTY"
     return NotFound.named("SKU", sku, known, hint=hint)
 
 

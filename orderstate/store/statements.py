@@ -214,7 +214,11 @@ def _stock(dialect: str) -> dict[str, Executable]:
         "sku_known": known,
         "sku_read": select(_SKU.c.grams).where(_SKU.c.code == _p("code")),
         "sku_weigh": update(_SKU).where(_SKU.c.code == _p("k_code")).values(grams=_p("grams")),
-        "sku_codes": select(_SKU.c.code).order_by(_SKU.c.code).limit(_p("n")).offset(literal_column("0")),
+        "sku_codes": select(_SKU.c.code)
+        .where(_SKU.c.code >= _p("low"), _SKU.c.code < _p("high"))
+        .order_by(_SKU.c.code)
+        .limit(_p("n"))
+        .offset(literal_column("0")),
         "movement_insert": insert(_MOVEMENT).values(_all(_MOVEMENT, "id")),
         "movements_read": select(m.subject, m.number, m.facility, m.sku, m.pool, m.kind, m.on_hand, m.allocated, m.at)
         .where(m.id > _p("id"))
