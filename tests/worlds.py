@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -137,6 +139,13 @@ class World:
         """Close every engine."""
         for engine in (*self._others, self.engine):
             engine.close()
+
+
+def fork() -> int:
+    """os.fork. Python 3.12 warns where there are threads; what the child does here takes no lock of theirs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def rows(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:

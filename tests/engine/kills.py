@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from worlds import fork
+
 from orderstate import Answer, Engine, OrderstateError
 from orderstate.engine.commands import Command
 from orderstate.store.sqlite import SqliteStore, Transaction
@@ -35,7 +37,7 @@ def statements(work: Callable[[], object]) -> list[str]:
 def running(work: Callable[[int], object]) -> Iterator[BinaryIO]:
     """Run `work(out)` in a forked child; gives what it writes to `out`, and kills it at the end."""
     read, write = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             os.close(read)
@@ -56,7 +58,7 @@ def killed_before(number: int, work: Callable[[], object]) -> None:
 
     A child that is killed right after has done all its work, but told nobody.
     """
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             _die_before(number, work)
@@ -114,8 +116,8 @@ class WithoutTransaction(SqliteStore):
 
 def run_without_transaction(path: Path, commands: Sequence[Command]) -> list[Answer | OrderstateError]:
     """As `run`, but with nothing that holds the statements together."""
-    engine = Engine(WithoutTransaction(path))
-    return [engine.execute(command) for command in commands]
+    with Engine(WithoutTransaction(path)) as engine:
+        return [engine.execute(command) for command in commands]
 
 
 def acknowledge(path: Path, out: int) -> None:
@@ -127,6 +129,15 @@ def acknowledge(path: Path, out: int) -> None:
                 os.write(out, f"{order} {step(order).state}\n".encode())
 
 
-def run(path: Path, commands: Sequence[Command]) -> list[Answer | OrderstateError]:
-    """Run the commands in one transaction, each in its savepoint. The engine stays open, as a killed one would."""
-    return list(Engine.open(path).run(commands, batch=len(commands)))
+def run(path: Path, commands: Sequence[Command], *, close: bool = False) -> list[Answer | OrderstateError]:
+    """Run the commands in one transaction. Unless told so it leaves the engine open, for the kill to find it so."""
+    engine = Engine.open(path)
+    OPEN.append(engine)
+    outcomes = list(engine.run(commands, batch=len(commands)))
+    if close:
+        engine.close()
+    return outcomes
+
+
+OPEN: list[Engine] = []
+"""Engines of children that wait to be killed: were they forgotten, they would be closed, and a close may checkpoint."""

@@ -22,6 +22,7 @@ from orderstate.engine.commands import (
     Place,
     Receive,
     Redirect,
+    Retie,
     SetFacility,
     Split,
 )
@@ -301,6 +302,26 @@ class Model:
         order.version += 1
         return True
 
+    def _retie(self, c: Retie, document: Mapping[str, Any]) -> bool:
+        order = self._order(c)
+        if order.state not in TIED:
+            raise Expected(Refused, "not_tied", trigger="tie")
+        held = dict(order.held)
+        self._release(order)
+        short = self.lacking(order.open())
+        if short or not document.get("changed"):
+            for row, units in held.items():
+                self.stock[row][1] += units
+            order.held = held
+            if short:
+                raise Expected(StockShort, "stock_covers_order", trigger="tie")
+            return False
+        self._take(order, document["plan"], order.open())
+        assert order.held != held
+        order.version += 2
+        assert (document["state"], document["version"]) == (order.state, order.version)
+        return True
+
     def _split(self, c: Split, document: Mapping[str, Any]) -> bool:
         order = self._order(c)
         self._still_changeable(order, "split")
@@ -422,15 +443,3 @@ class Model:
             "refusals": sorted((*counted, n) for counted, n in self.refusals.items()),
             "keys": sorted((key,) for key in self.keys),
         }
-
-
-ROWS = {
-    "orders": "SELECT id, state, version, destination, short, coalesce(parent, '') FROM orders",
-    "lines": "SELECT o.id, l.sku, l.quantity, l.cancelled FROM order_line l JOIN orders o USING (serial)",
-    "allocations": "SELECT o.id, a.facility, a.sku, a.pool, a.units FROM allocation a JOIN orders o USING (serial)",
-    "stock": "SELECT facility, sku, pool, on_hand, allocated, safety FROM stock",
-    "facilities": "SELECT code, closed, version FROM facility",
-    "refusals": 'SELECT o.id, r."trigger", r.codes, r.count FROM refusal r JOIN orders o USING (serial)',
-    "keys": "SELECT key FROM idempotency",
-}
-"""The same from the database."""

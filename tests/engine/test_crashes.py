@@ -102,7 +102,7 @@ def kill_and_retry(ground: Path, scene: Path, commands: list[Command]) -> int:
     path = fresh(ground, scene)
     before = snapshot(path)
     outcomes: list[Answer | OrderstateError] = []
-    points = statements(lambda: outcomes.extend(run(path, commands)))
+    points = statements(lambda: outcomes.extend(run(path, commands, close=True)))
     after = snapshot(path)
     assert points[-1] == "COMMIT"
     assert before != after
@@ -150,7 +150,7 @@ def test_every_command_there_is_gets_killed() -> None:
 
 def test_a_database_whose_making_is_killed_is_there_whole_or_not_at_all(scene: Path) -> None:
     def create() -> None:
-        Engine.create(scene)
+        Engine.create(scene).close()
 
     points = len(statements(create))
     assert points > 30

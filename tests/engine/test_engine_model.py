@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from plain_model import ROWS, Model
+from plain_model import Model
 from worlds import BERLIN, DENVER, NEW_YORK, World, snapshot
 
 from orderstate import Answer, OrderstateError
@@ -36,6 +36,7 @@ from orderstate.engine.commands import (
     Place,
     Receive,
     Redirect,
+    Retie,
     SetFacility,
     Split,
 )
@@ -53,6 +54,17 @@ roles = st.sampled_from(["operator", "operator", "customer", "system"])
 places = st.sampled_from([DENVER, NEW_YORK, BERLIN, "US"])
 policies = st.sampled_from([None, "backorder", "split", "split", "refuse"])
 
+ROWS = {
+    "orders": "SELECT id, state, version, destination, short, coalesce(parent, '') FROM orders",
+    "lines": "SELECT o.id, l.sku, l.quantity, l.cancelled FROM order_line l JOIN orders o USING (serial)",
+    "allocations": "SELECT o.id, a.facility, a.sku, a.pool, a.units FROM allocation a JOIN orders o USING (serial)",
+    "stock": "SELECT facility, sku, pool, on_hand, allocated, safety FROM stock",
+    "facilities": "SELECT code, closed, version FROM facility",
+    "refusals": 'SELECT o.id, r."trigger", r.codes, r.count FROM refusal r JOIN orders o USING (serial)',
+    "keys": "SELECT key FROM idempotency",
+}
+"""What the database must hold, as Model.rows says it."""
+
 Intent = tuple[str, Mapping[str, Any]]
 """A command before the order that it means is known: kind and arguments, with `pick` for the order."""
 
@@ -67,6 +79,7 @@ order_intents = (
     intent("cancel", pick=picks, lines=st.one_of(st.none(), baskets, baskets), role=roles, key=keys),
     intent("redirect", pick=picks, to=places, key=keys),
     intent("split", pick=picks, facility=somewhere, key=keys),
+    intent("retie", pick=picks, key=keys),
 )
 stock_intents = (
     intent(
@@ -95,9 +108,12 @@ stock_intents = (
     intent("set", facility=somewhere, closed=st.sampled_from([False, False, True])),
     intent("configure", value=st.sampled_from([None, "backorder", "split", "refuse"])),
 )
+callers = st.sampled_from([None, None, "ann"])
 own_ids = st.sampled_from([None] * 8 + ["A-1", "1001-2"])
-place_intents = intent("place", lines=baskets, to=places, short=policies, key=keys, own=own_ids)
-unknown_intents = intent("place", lines=st.just({"MUG": 1, "CUP": 1}), to=places, short=policies, key=keys, own=own_ids)
+place_intents = intent("place", lines=baskets, to=places, short=policies, key=keys, own=own_ids, by=callers)
+unknown_intents = intent(
+    "place", lines=st.just({"MUG": 1, "CUP": 1}), to=places, short=policies, key=keys, own=own_ids, by=callers
+)
 
 
 class Commands(RuleBasedStateMachine):
@@ -140,22 +156,27 @@ class Commands(RuleBasedStateMachine):
         self.do(self.command(("fire", {"pick": 0, "trigger": "tie_inventory"})))
 
     @precondition(lambda self: self.tied())
-    @rule(pick=picks, wanted=st.sampled_from(["split", "redirect", "reduce", "adjust", "untie", "ship", "deliver"]))
+    @rule(
+        pick=picks,
+        wanted=st.sampled_from(["split", "redirect", "reduce", "adjust", "untie", "retie", "ship", "deliver"]),
+    )
     def change_what_is_tied(self, pick: int, wanted: str) -> None:
         order, (facility, sku, pool), units = self.tied()[pick % len(self.tied())]
         common: dict[str, Any] = {"order": order, "at": self.world.clock()}
         commands: dict[str, Command] = {
             "split": Split(facility=facility, **common),
             "redirect": Redirect(to=BERLIN, **common),
-            "reduce": Cancel(lines={sku: max(1, units - 1)}, **common),
+            "reduce": Cancel(lines={sku: 1}, **common),
             "adjust": Adjust(facility=facility, sku=sku, pool=pool, to_units=units // 2, untie=pick % 4 > 0),
             "untie": Fire(trigger="untie", **common),
+            "retie": Retie(**common),
             "ship": Fire(trigger="ship", **common),
             "deliver": Fire(trigger="deliver", **common),
         }
         self.do(commands[wanted])
         if wanted == "ship":
-            self.do(commands["deliver" if pick % 2 else "split"])
+            self.do(Cancel(role=["customer", "operator"][pick % 2], **common))
+            self.do(commands["deliver" if pick % 3 else "split"])
 
     def tied(self) -> list[tuple[str, tuple[str, str, str], int]]:
         """(order, row, units) of all that is tied, the orders that hold many rows first."""
@@ -188,7 +209,11 @@ class Commands(RuleBasedStateMachine):
             first = self.done[pick % len(self.done)]
             self.do(replace(first, at=self.world.clock()))
 
-    @rule(wanted=st.lists(st.one_of(place_intents, *order_intents, *stock_intents), min_size=2, max_size=5))
+    @rule(
+        wanted=st.lists(
+            st.one_of(unknown_intents, place_intents, *order_intents, *stock_intents), min_size=2, max_size=5
+        )
+    )
     def batch(self, wanted: list[Intent]) -> None:
         commands = [self.command(one) for one in wanted]
         self.follow(commands, list(self.world.engine.run(commands, batch=len(commands))))
@@ -219,7 +244,7 @@ class Commands(RuleBasedStateMachine):
             "split": Split,
             "receive": Receive,
         }
-        kinds |= {"adjust": Adjust, "count": Count}
+        kinds |= {"adjust": Adjust, "count": Count, "retie": Retie}
         return kinds[kind](**values)
 
     def do(self, command: Command) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from worlds import DENVER, World, check_database
+from worlds import DENVER, World, check_database, fork
 
 from orderstate import Conflict, Engine, OrderstateError
 from orderstate.engine.commands import Place
@@ -29,7 +29,7 @@ def stocked(world: World) -> World:
 def in_another_process(work: Callable[[], object]) -> Iterator[None]:
     """`work` is done, and its process stays as it is, until the block ends."""
     read, write = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             kept = work()
@@ -332,7 +332,7 @@ def test_one_view_stays_as_it_is_while_another_process_writes(stocked: World) ->
 def in_a_fork(work: Callable[[], object]) -> str:
     """What `work` says in a forked child: `done`, or the error's code."""
     read, write = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             work()

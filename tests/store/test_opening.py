@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from worlds import DENVER, World, check_database, rows
+from worlds import DENVER, World, check_database, fork, rows
 
 from orderstate import Answer, Engine, InvalidInput, NotFound, OrderstateError
 from orderstate.engine.commands import Fire, Place
@@ -176,7 +176,7 @@ def test_a_new_database_needs_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_log_left_over_from_a_database_that_is_gone_is_not_played_into_a_new_one(filled: Path) -> None:
-    child = os.fork()
+    child = fork()
     if child == 0:
         Engine.open(filled).receive("DEN", "MUG", 7)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -209,7 +209,7 @@ def public(filled: Path) -> Iterator[Path]:
 def as_nobody(work: Callable[[], object]) -> str:
     """`done`, or the code and exit status of the error, of `work` in a child without rights."""
     read, write = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             if os.getuid() == 0:
