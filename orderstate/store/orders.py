@@ -74,8 +74,9 @@ def unknown_sku(tx: Transaction, sku: str) -> NotFound:
 
     Only those: a search of every code would keep the writer lock for a second where there are a hundred thousand.
     """
-    begins = dict.fromkeys(change(sku[:2]) for change in (str, str.upper, str.lower))
-    known = [code for begin in begins for (code,) in tx.execute(tx.sql.sku_codes, (begin, begin + LAST, 500))]
+    begins = dict.fromkeys(change(sku[:size]) for size in (2, 1) for change in (str, str.upper, str.lower))
+    found = (row[0] for begin in begins for row in tx.execute(tx.sql.sku_codes, (begin, begin + LAST, 300)).fetchall())
+    known = list(dict.fromkeys(found))
     some = tx.execute(tx.sql.sku_codes, (FIRST, LAST, 1)).fetchone()
     hint = "orderstate stock list" if some else f"orderstate stock receive FACILITY {sku} QTY"
     return NotFound.named("SKU", sku, known, hint=hint)

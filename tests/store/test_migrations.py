@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 from worlds import World
 
@@ -55,9 +56,8 @@ def made(path: Path, kind: str) -> dict[str, str]:
 
 
 def test_the_migrations_make_the_tables_that_are_declared(database: Path) -> None:
-    with create_engine(f"sqlite:///{database}").connect() as connection:
+    with create_engine(f"sqlite:///{database}", poolclass=NullPool).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        connection.engine.dispose()
 
 
 def test_each_table_has_its_checks_is_strict_and_lies_as_it_is_declared(database: Path) -> None:
