@@ -303,11 +303,14 @@ class Engine(Reader):
     def advance(self, order: str, *, until: str | None = None, **common: Unpack[Planning]) -> Iterator[Answer]:
         """Take the next main step; with `until`, one after the other up to that state, each durable by itself.
 
-        A generator: what stops it is raised, and the steps made stay made. With a key, step n is kept under `KEY#n`.
+        One step is made at once. With `until` each is made when its answer is asked for; what stops it is raised, and
+        the steps made stay made. With a key, step n is kept under `KEY#n`.
         """
         if until is None:
-            yield self.execute(Advance(order=order, **common))
-            return
+            return iter([self.execute(Advance(order=order, **common))])
+        return self._advance_until(order, until, common)
+
+    def _advance_until(self, order: str, until: str, common: Planning) -> Iterator[Answer]:
         self.machine.state(until)
         key = common.get("key")
         if key is not None and len(key) > MAX_KEY - 5:

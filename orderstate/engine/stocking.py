@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orderstate.allocation import strategy
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import Adjust, Configure, Count, Fire, Receive, SetFacility, quantity, text
 from orderstate.engine.moving import fire
@@ -243,6 +244,8 @@ def configure(s: Session, c: Configure) -> Answer:
     if c.setting not in SETTINGS:
         raise NotFound.named("setting", c.setting, list(SETTINGS), hint="orderstate config list")
     value = None if c.value is None else parse(c.setting, c.value)
+    if c.setting == "strategy" and value is not None:
+        strategy(value)  # one that cannot be loaded would break every tie from now on
     s.changes_network = True
     if value != before:
         network.configure(s.tx, c.setting, value)
