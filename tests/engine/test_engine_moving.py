@@ -354,6 +354,12 @@ def test_advance_takes_the_one_main_step_from_each_state(two: World) -> None:
     assert caught.value.code == "final"
 
 
+def test_one_step_is_made_whether_or_not_its_answer_is_asked_for(two: World) -> None:
+    order = two.order(MUG=1)
+    two.engine.advance(order)
+    assert two.engine.order(order).state == "inventory_tied"
+
+
 def test_advance_until_is_one_transaction_a_step(two: World) -> None:
     order = two.order(MUG=1)
     steps = two.engine.advance(order, until="delivered")

@@ -220,6 +220,13 @@ def test_a_strategy_that_is_not_there_is_not_found(name: str, three: World) -> N
     assert caught.value.code == "unknown_strategy"
 
 
+@pytest.mark.parametrize("name", ["nearst", "no.such.module:plan", f"{__name__}:NOT_CALLABLE"])
+def test_a_strategy_that_would_break_every_tie_is_not_kept_as_the_setting(name: str, three: World) -> None:
+    with three.unchanged(), pytest.raises((InvalidInput, NotFound)):
+        three.engine.configure("strategy", name)
+    assert three.tied(MUG=1)
+
+
 def test_the_same_stock_gives_the_same_plan_however_it_came_in(world: World) -> None:
     def plan() -> Plan:
         order = world.order(NEW_YORK, MUG=5, PEN=2)
