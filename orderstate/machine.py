@@ -241,10 +241,17 @@ class Machine:
         """What a move means for stock: the pair of meanings, which decides what the engine does."""
         return self.states[source].stock, self.states[target].stock
 
+    def ended(self, order: Order) -> Refusal | None:
+        """The refusal that a final state gives to whatever is asked, or None."""
+        if not self.states[order.state].final:
+            return None
+        return Refusal("final", f"{order.id} is {order.state}, which is final", None, {"state": order.state})
+
     def _no_way(self, order: Order, trigger: str) -> Refusal:
         state = self.states[order.state]
-        if state.final:
-            return Refusal("final", f"{order.id} is {state.name}, which is final", None, {"state": state.name})
+        ended = self.ended(order)
+        if ended is not None:
+            return ended
         instead = self._from[state.name]
         return Refusal(
             "not_from_here",

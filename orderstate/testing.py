@@ -38,7 +38,7 @@ def _broken(strategy: Strategy, problems: int, seed: int) -> Iterator[str]:
         where = f"(problem {number} of seed {seed}, {kind})"
         try:
             plan, again, other = strategy(problem), strategy(problem), strategy(shuffled)
-        except Exception as raised:  # noqa: BLE001 a strategy may raise anything, and that is what is reported
+        except Exception as raised:  # noqa: BLE001 - a strategy may raise anything, and that is what is reported
             yield f"it raises {type(raised).__name__}: {raised} {where}"
             continue
         if not isinstance(plan, Plan):

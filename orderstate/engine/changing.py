@@ -162,13 +162,8 @@ def _nothing_to_split(s: Session, order: Order, facility: str, held: tuple[Alloc
 
 def _still_changeable(s: Session, order: Order, command: str) -> None:
     """Refuse what is final or has left."""
-    state = s.machine.state(order.state)
-    refusals = []
-    if state.final:
-        refusals.append(Refusal("final", f"{order.id} is {state.name}, which is final", None, {"state": state.name}))
-    gone = goods_still_here(order, s.facts(order), {})
-    if gone is not None:
-        refusals.append(gone)
+    asked = (s.machine.ended(order), goods_still_here(order, s.facts(order), {}))
+    refusals = [refusal for refusal in asked if refusal is not None]
     if refusals:
         raise s.machine.refused(order, command, refusals)
 

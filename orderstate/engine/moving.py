@@ -82,13 +82,8 @@ def advance(s: Session, c: Advance) -> Answer:
     order = s.order(c.order, c.if_version)
     trigger = s.machine.next_step(order.state)
     if trigger is None:
-        final = s.machine.state(order.state).final
-        refusal = Refusal(
-            "final" if final else "not_on_path",
-            f"{order.id} is {order.state}, " + ("which is final" if final else "which the main path does not leave"),
-            None,
-            {"state": order.state},
-        )
+        off = f"{order.id} is {order.state}, which the main path does not leave"
+        refusal = s.machine.ended(order) or Refusal("not_on_path", off, None, {"state": order.state})
         raise s.machine.refused(order, c.name, [refusal])
     return _move(s, c, order, trigger, None)
 

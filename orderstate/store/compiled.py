@@ -53,7 +53,6 @@ class Statements:
     sku_weigh: str  # grams, k_code
     sku_codes: str  # low, high, n
     movement_insert: str  # subject, number, facility, sku, pool, kind, on_hand, allocated, at
-    movements_read: str  # id, n
     event_insert: str  # subject, number, type, at, role, by, trigger, source, target, payload
     events_read: str  # subject, number
     payloads_back: str  # subject
@@ -125,7 +124,6 @@ SQLITE = Statements(
     sku_weigh="UPDATE sku SET grams=? WHERE sku.code = ?",
     sku_codes="SELECT sku.code FROM sku WHERE sku.code >= ? AND sku.code < ? ORDER BY sku.code LIMIT ? OFFSET 0",
     movement_insert="INSERT INTO movement (subject, number, facility, sku, pool, kind, on_hand, allocated, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    movements_read="SELECT movement.subject, movement.number, movement.facility, movement.sku, movement.pool, movement.kind, movement.on_hand, movement.allocated, movement.at FROM movement WHERE movement.id > ? ORDER BY movement.id LIMIT ? OFFSET 0",
     event_insert='INSERT INTO event (subject, number, type, at, role, "by", "trigger", source, target, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     events_read='SELECT event.subject, event.number, event.type, event.at, event.role, event."by", event."trigger", event.source, event.target, event.payload FROM event WHERE event.subject = ? AND event.number <= ? ORDER BY event.number',
     payloads_back="SELECT event.payload FROM event WHERE event.subject = ? ORDER BY event.number DESC",
@@ -198,7 +196,6 @@ POSTGRESQL = Statements(
     sku_weigh="UPDATE sku SET grams=%s::BIGINT WHERE sku.code = %s::VARCHAR",
     sku_codes="SELECT sku.code FROM sku WHERE sku.code >= %s::VARCHAR AND sku.code < %s::VARCHAR ORDER BY sku.code LIMIT %s OFFSET 0",
     movement_insert="INSERT INTO movement (subject, number, facility, sku, pool, kind, on_hand, allocated, at) VALUES (%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::BIGINT, %s::BIGINT) RETURNING movement.id",
-    movements_read="SELECT movement.subject, movement.number, movement.facility, movement.sku, movement.pool, movement.kind, movement.on_hand, movement.allocated, movement.at FROM movement WHERE movement.id > %s::BIGINT ORDER BY movement.id LIMIT %s OFFSET 0",
     event_insert="INSERT INTO event (subject, number, type, at, role, by, trigger, source, target, payload) VALUES (%s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR) RETURNING event.id",
     events_read="SELECT event.subject, event.number, event.type, event.at, event.role, event.by, event.trigger, event.source, event.target, event.payload FROM event WHERE event.subject = %s::VARCHAR AND event.number <= %s::BIGINT ORDER BY event.number",
     payloads_back="SELECT event.payload FROM event WHERE event.subject = %s::VARCHAR ORDER BY event.number DESC",

@@ -172,7 +172,7 @@ def _ties() -> dict[str, Executable]:
 
 
 def _stock(dialect: str) -> dict[str, Executable]:
-    k, line, m = _STOCK.c, _LINE.c, _MOVEMENT.c
+    k, line = _STOCK.c, _LINE.c
     row = and_(k.sku == _p("k_sku"), k.facility == _p("k_facility"), k.pool == _p("k_pool"))
     free = k.on_hand - k.allocated - k.safety
     listed = select(k.facility, k.sku, k.pool, k.on_hand, k.allocated, k.safety)
@@ -220,11 +220,6 @@ def _stock(dialect: str) -> dict[str, Executable]:
         .limit(_p("n"))
         .offset(literal_column("0")),
         "movement_insert": insert(_MOVEMENT).values(_all(_MOVEMENT, "id")),
-        "movements_read": select(m.subject, m.number, m.facility, m.sku, m.pool, m.kind, m.on_hand, m.allocated, m.at)
-        .where(m.id > _p("id"))
-        .order_by(m.id)
-        .limit(_p("n"))
-        .offset(literal_column("0")),
     }
 
 

@@ -203,7 +203,7 @@ def test_stock_of_other_skus_and_empty_pools_is_passed_over() -> None:
 @pytest.mark.parametrize("units", [0, -1, 1.5, True, None])
 def test_a_demand_that_is_no_quantity_is_refused(units: object) -> None:
     network = Network([Facility("DEN", "US", 40.0, -100.0)], DEFAULTS)
-    with pytest.raises(InvalidInput, match="^quantity of X"):  # noqa: RUF043 the caret is meant
+    with pytest.raises(InvalidInput, match="^quantity of X"):  # noqa: RUF043 - the caret is meant
         network.problem(DENVER, {"X": units}, [], {})  # type: ignore[dict-item]  # what a caller could pass
 
 
