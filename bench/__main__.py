@@ -13,7 +13,10 @@ BENCHMARKS = {
     "lifecycle": "place + tie + ship against the same rows by hand",
     "plan": "strategies on made-up orders and real baskets",
     "simulate": "strategies over the order history of a real shop: orders a second, memory",
+    "work": "events a second through work, and from a commit to what follows it",
+    "brokers": "events a second into each broker, confirmed: one by one and 500 in flight",
     "startup": "CPU time of a command line, against a bare typer program",
+    "relay": "events per second through relay and consume, with each broker",
     "scale": "a million orders against five thousand",
 }
 

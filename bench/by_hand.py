@@ -29,8 +29,9 @@ NEW_ORDER = (
 NEW_LINE = "INSERT INTO order_line (serial, sku, quantity, cancelled) VALUES (?, ?, ?, 0)"
 NEW_EVENT = (
     'INSERT INTO event (subject, number, type, at, role, "by", "trigger", source, target, payload)'
-    " VALUES (?, ?, ?, ?, 'operator', NULL, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, 'operator', NULL, ?, ?, ?, ?) RETURNING id"
 )
+NEW_DELIVERY = "INSERT INTO delivery (subscriber, event, subject, due, attempts) VALUES (?, ?, ?, ?, 0)"
 ORDER = (
     "SELECT serial, state, version, destination, short, placed_at, entered_at, contact, parent FROM orders WHERE id = ?"
 )
@@ -104,7 +105,8 @@ class Program:
         items = sorted(lines.items())
         self.connection.executemany(NEW_LINE, [(serial, sku, units) for sku, units in items])
         payload = _encode({"destination": to, "short": "backorder", "lines": items})
-        execute(NEW_EVENT, (order, 1, "OrderPlaced", now, None, None, "pending", payload))
+        event = (order, 1, "OrderPlaced", now, None, None, "pending", payload)
+        self._record(event, "notify", "sourcing")
         return order
 
     def tie(self, order: str) -> None:
@@ -135,7 +137,8 @@ class Program:
         self.connection.executemany(NEW_ALLOCATION, [(serial, a.facility, a.sku, a.pool, a.units) for a in tied])
         self._move(order, serial, version, "inventory_tied", now)
         payload = _encode({"plan": plan.document(), "problem": stored.document(problem)})
-        execute(NEW_EVENT, (order, number, "InventoryTied", now, "tie_inventory", state, "inventory_tied", payload))
+        event = (order, number, "InventoryTied", now, "tie_inventory", state, "inventory_tied", payload)
+        self._record(event, "notify")
 
     def ship(self, order: str) -> None:
         """Send what is tied: one shipment per facility."""
@@ -145,6 +148,7 @@ class Program:
         if state != "inventory_tied":
             raise Lost(order)
         execute(LINES, (serial,)).fetchall()
+        execute(NETWORK).fetchone()
         tied = execute(ALLOCATED, (serial,)).fetchall()
         number = version + 1
         shipped: dict[str, int] = {}
@@ -163,7 +167,14 @@ class Program:
         self.connection.executemany(NEW_SHIPMENT, [(serial, facility, now, units) for facility, units in shipments])
         self._move(order, serial, version, "shipping", now)
         payload = _encode({"shipments": shipments})
-        execute(NEW_EVENT, (order, number, "ShippingStarted", now, "ship", state, "shipping", payload))
+        event = (order, number, "ShippingStarted", now, "ship", state, "shipping", payload)
+        self._record(event, "notify")
+
+    def _record(self, event: tuple[object, ...], *subscribers: str) -> None:
+        execute = self.connection.execute
+        key = execute(NEW_EVENT, event).fetchone()[0]
+        for subscriber in subscribers:
+            execute(NEW_DELIVERY, (subscriber, key, event[0], event[3]))
 
     def _move(self, order: str, serial: int, version: int, state: str, now: int) -> None:
         moved = self.connection.execute(MOVE, (state, version + 1, now, serial, version))

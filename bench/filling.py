@@ -116,6 +116,14 @@ _EVENTS = (
     ("OrderDelivered", 4, "'deliver'", "'shipping'", "delivered", "'{}'", "'delivered'"),
 )
 
+_DELIVERED = """
+    INSERT INTO delivery (subscriber, event, subject, due, attempts, delivered)
+    SELECT subscriber.name, event.id, event.subject, event.at, 1, event.at + 1000
+    FROM subscriber JOIN event ON instr(' ' || types || ' ', ' ' || type || ' ')
+    WHERE enabled AND event.subject NOT LIKE 'facility/%' ORDER BY 1, 2
+"""
+"""Every subscriber has heard of everything, as where `work` runs all the time."""
+
 
 def pending_at_first(number: int) -> bool:
     """Whether the order with that number, counted from 0, is filled in as pending."""
@@ -143,6 +151,7 @@ def fill(path: Path, orders: int) -> None:
                 type=kind, number=number, trigger=trigger, source=source, target=target, payload=payload, states=states
             )
             connection.execute(text, _decided())
+        connection.execute(_DELIVERED)
         connection.execute("COMMIT")
         connection.execute("PRAGMA synchronous=FULL")  # so that nobody's measurement waits for these pages
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

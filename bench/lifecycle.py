@@ -41,6 +41,7 @@ TABLES = {
     "shipment": "serial, facility, units",
     "movement": "id, subject, number, facility, sku, pool, kind, on_hand, allocated",
     "event": 'id, subject, number, type, role, "by", "trigger", source, target, payload',
+    "delivery": "subscriber, event, subject, attempts",
     "stock": "sku, facility, pool, on_hand, allocated, safety",
     "counter": "name, value",
 }

@@ -23,6 +23,7 @@ from bench.report import Table, against, machine
 from orderstate.engine import Answer, Engine
 from orderstate.engine.commands import Place
 
+PAYMENT = str(Path(__file__).parents[1] / "examples" / "flows" / "payment.yaml")
 LEAN, EVERYDAY = 1.3, 2.0
 """Budgets, as multiples of the bare program: for what needs no database, and for everyday commands."""
 
@@ -80,6 +81,7 @@ def everything(folder: Path, orders: Sequence[str]) -> list[Asked]:
         Asked("--help", always("--help"), LEAN, {}),
         Asked("completion", always(), LEAN, tab),
         Asked("diagram", always("diagram"), LEAN, {}),
+        Asked("flow check", always("flow", "check", PAYMENT), LEAN, {}),
         Asked("list", always("list"), EVERYDAY, database),
         Asked("show", always("show", orders[0]), EVERYDAY, database),
         Asked("place", always("place", *line, "--to", world.destination(1)), EVERYDAY, database),

@@ -35,7 +35,7 @@ def _family(section: str, help: str, **members: tuple[str, str]) -> Member:
     return Member(section, help, members={n: Member("Commands", h, f) for n, (f, h) in members.items()})
 
 
-_NEW, _CHANGE, _ASK, _NETWORK, _CARE = "Start", "Orders", "Questions", "Network", "Care"
+_NEW, _CHANGE, _ASK, _NETWORK, _EVENTS, _CARE = "Start", "Orders", "Questions", "Network", "Events", "Care"
 
 MEMBERS: Mapping[str, Member] = {
     "demo": Member(_NEW, "a guided run in a temporary database", "demo:demo"),
@@ -45,7 +45,7 @@ MEMBERS: Mapping[str, Member] = {
     "untie": Member(_CHANGE, "give the stock of orders back", "changing:untie"),
     "ship": Member(_CHANGE, "send orders off; from then on they cannot be cancelled", "changing:ship"),
     "deliver": Member(_CHANGE, "the goods arrived", "changing:deliver"),
-    "advance": Member(_CHANGE, "take the next main step, or all steps up to a state", "changing:advance"),
+    "advance": Member(_CHANGE, "take the next main step, all up to a state, or what timers say", "changing:advance"),
     "fire": Member(_CHANGE, "fire any trigger of the flow", "changing:fire"),
     "cancel": Member(_CHANGE, "cancel orders, or some units of one", "changing:cancel"),
     "redirect": Member(_CHANGE, "send an order elsewhere; a tied one is planned again", "changing:redirect"),
@@ -63,6 +63,7 @@ MEMBERS: Mapping[str, Member] = {
         check=("flows:check", "everything that is wrong with a flow file, and how to mend it"),
         show=("flows:show", "a table of state x trigger"),
         diff=("flows:diff", "what a flow file changes"),
+        use=("flows:use", "put a flow in force for this database"),
     ),
     "facility": _family(
         _NETWORK,
@@ -80,7 +81,38 @@ MEMBERS: Mapping[str, Member] = {
         list=("network:stock_list", "what there is, what is tied, what is available"),
         **{"import": ("network:stock_import", "a stock count from a CSV file; safe to repeat")},
     ),
-    "run": Member(_CARE, "run commands (NDJSON) from a file or -, an answer a line", "feeding:run"),
+    "work": Member(_EVENTS, "bring events to their subscribers, fire timers that are due", "working:work"),
+    "events": _family(
+        _EVENTS,
+        "what happened, and who heard of it",
+        list=("eventing:events_list", "many events, newest first"),
+        tail=("eventing:events_tail", "the newest events, and with --follow each as it happens"),
+        show=("eventing:events_show", "one event, and its way to each subscriber"),
+        parked=("eventing:events_parked", "what could not be delivered, and why"),
+        replay=("eventing:events_replay", "deliver events again, with the same ids"),
+        skip=("eventing:events_skip", "count an event as delivered to a subscriber"),
+    ),
+    "subscribers": _family(
+        _EVENTS,
+        "who hears of events",
+        list=("subscribing:subscribers_list", "every subscriber, and how far it is behind"),
+        on=("subscribing:subscribers_on", "switch a subscriber on"),
+        off=("subscribing:subscribers_off", "switch a subscriber off"),
+        add=("subscribing:subscribers_add", "add a subscriber of your own"),
+        set=("subscribing:subscribers_set", "change what a subscriber hears of"),
+        remove=("subscribing:subscribers_remove", "forget a subscriber"),
+    ),
+    "notify": _family(
+        _EVENTS,
+        "what customers are told",
+        check=("notifying:notify_check", "try every template, and say what is wrong with it"),
+    ),
+    "relay": Member(_EVENTS, "publish every event to a broker, a file, or stdout", "relaying:relay"),
+    "consume": Member(_EVENTS, "apply commands and events of other systems, each once", "relaying:consume"),
+    "run": Member(_CARE, "run scenarios (YAML), or commands (NDJSON), from files or -", "feeding:run"),
+    "scenario": _family(
+        _CARE, "scenarios", generate=("scripting:generate", "scenarios that take every transition of a flow")
+    ),
     "simulate": Member(_CARE, "what if: order history against strategies and networks", "simulating:simulate"),
     "import": _family(_CARE, "order history", orders=("importing:import_orders", "import past orders from a CSV file")),
     "config": _family(

@@ -4,7 +4,7 @@ A guard never touches a database. What it must know beyond the order comes in as
 callables, so that a cancel plans nothing and a tie reads no shipments.
 
 Guards of one's own come by entry point or by dotted path; they are found and validated when a flow that names them is
-compiled, and importlib.metadata, which takes some 40 ms, is imported only for a name that is not built in.
+compiled.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
-from importlib import import_module
-from typing import Any
 
 from orderstate.errors import InvalidInput, NotFound, OrderstateError
 from orderstate.model import GuardUse, Order, Plan, Refusal, Shipment, Stock
+from orderstate.plugins import demand, load, path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,47 +169,17 @@ def bound(use: GuardUse) -> Guard:
 
 
 @cache
-def _entry_points() -> dict[str, str]:
-    from importlib.metadata import entry_points  # only for names that are not built in
-
-    return {point.name: point.value for point in entry_points(group=GROUP)}
-
-
-@cache
 def _own(name: str) -> Guard:
-    path = name if ":" in name else _entry_points().get(name)
-    if path is None:
-        raise NotFound.named("guard", name, [*GUARDS, *sorted(_entry_points())])
-    module, _, attribute = path.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as cause:
-        raise InvalidInput(
-            "guard", name, "a guard that can be loaded", hint=f"{path}: {type(cause).__name__}: {cause}"
-        ) from cause
+    path = path_of("guard", name, GROUP, GUARDS)
+    found = load("guard", name, path)
     guard = found if isinstance(found, Guard) else Guard(name, found, _first_line(found) or name)
-    _validate(name, path, guard)
+    expected = "a Guard, or a callable that takes an order, facts and parameters"
+    demand("guard", name, path, guard.check, 3, expected)
     return replace(guard, name=name, check=_watched(name, guard.check))
 
 
 def _first_line(found: object) -> str:
     return ((found.__doc__ or "").strip().splitlines() or [""])[0].rstrip(".")
-
-
-def _validate(name: str, path: str, guard: Guard) -> None:
-    expected = "a Guard, or a callable that takes an order, facts and parameters"
-    if not callable(guard.check) or isinstance(guard.check, type):
-        raise InvalidInput("guard", name, expected, hint=f"{path} is a {type(guard.check).__name__}")
-    from inspect import signature  # only for plug-ins
-
-    try:
-        signature(guard.check).bind(None, None, None)
-    except ValueError:
-        return  # a builtin without a signature shows itself when it is called
-    except TypeError as cause:
-        raise InvalidInput("guard", name, expected, hint=f"{path}: {cause}") from cause
 
 
 def _watched(name: str, check: Check) -> Check:

@@ -56,6 +56,9 @@ STANDARD = Flow(
     path=("tie_inventory", "ship", "deliver"),
 )
 
+TIE, UNTIE, CANCEL = "tie_inventory", "untie", "cancel"
+"""Triggers with a meaning of their own in every flow that has them."""
+
 _SHORT_OF_STOCK = {"stock_covers_order", "may_wait"}
 
 
@@ -159,8 +162,11 @@ class Machine:
         return found
 
     def choices(self, state: str) -> tuple[str, ...]:
-        """The triggers declared from a state, in the order of the flow, whatever their guards say."""
-        return self._from[state]
+        """The triggers declared from a state, in the order of the flow, whatever their guards say.
+
+        None from a state that the flow does not know: an order's history may tell of one from an earlier flow.
+        """
+        return self._from.get(state, ())
 
     def targets(self, state: str, trigger: str) -> tuple[str, ...]:
         """The states that `trigger` may lead to from `state`, in the order in which they are tried."""
@@ -175,7 +181,7 @@ class Machine:
 
     def next_step(self, state: str) -> str | None:
         """The main-path trigger that leaves a state, or None where the path ends."""
-        leaving = self._from[state]
+        leaving = self._from.get(state, ())
         return next((t for t in self.flow.path if t in leaving), None)
 
     def ahead(self, state: str) -> tuple[str, ...]:
@@ -190,6 +196,45 @@ class Machine:
             found += fresh
             now += fresh
         return tuple(found)
+
+    def tying(self, state: str) -> str | None:
+        """The trigger that ties stock to an order in this state, the main path's first; None where none does."""
+        found = self._between(state, Stock.FREE, Stock.TIED)
+        return next((trigger for trigger in (*self.flow.path, *found) if trigger in found), None)
+
+    def sending(self, state: str) -> str | None:
+        """The trigger that sends the goods of an order in this state off, the main path's first; None where none."""
+        found = self._between(state, Stock.TIED, Stock.GONE)
+        return next((trigger for trigger in (*self.flow.path, *found) if trigger in found), None)
+
+    def untying(self, state: str) -> str | None:
+        """The trigger that gives the stock of this state back so that it can be tied again; None where none does.
+
+        A cancel is none: it ends what the customer asked for, even where the order is not over with it.
+        """
+        found = [
+            trigger
+            for trigger, targets in self._between(state, Stock.TIED, Stock.FREE).items()
+            if trigger != CANCEL and any(self.tying(target) for target in targets)
+        ]
+        return UNTIE if UNTIE in found else next(iter(found), None)
+
+    def _between(self, state: str, source: Stock, target: Stock) -> dict[str, list[str]]:
+        """Triggers that lead from the state, if its stock means `source`, to states that mean `target`."""
+        found: dict[str, list[str]] = {}
+        if state in self.states and self.states[state].stock is source:
+            for t in self.flow.transitions:
+                if state in t.sources and self.states[t.target].stock is target:
+                    found.setdefault(t.trigger, []).append(t.target)
+        return found
+
+    def short_of_stock(self, state: str, taken: Transition) -> bool:
+        """True if a transition is taken because stock did not cover the order, which its trigger would have tied."""
+        if self.effect(state, taken.target) != (Stock.FREE, Stock.FREE):
+            return False
+        tried = self.flow.transitions[: self.flow.transitions.index(taken)]
+        refused = [self.states[t.target].stock for t in tried if t.trigger == taken.trigger and state in t.sources]
+        return Stock.TIED in refused
 
     def ask(self, order: Order, trigger: str, facts: Facts) -> tuple[Transition | None, list[Refusal]]:
         """The transition that `trigger` takes now, or None and every refusal. Changes nothing. Raises NotFound."""

@@ -138,6 +138,19 @@ class RefusalCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many orders a state holds, and for how long they have been in it (microseconds): the longest, and the median.
+
+    Both times are None where it holds none, or where only the number is known. At least half have been there for the
+    median or longer.
+    """
+
+    orders: int
+    oldest: int | None = None
+    median: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facility:
     """A physical place that stores and ships."""
 
@@ -274,11 +287,31 @@ class Event:
     source: str | None = None
     target: str | None = None
     payload: Mapping[str, Any] = field(default_factory=_nothing)
+    trace: str | None = None
+    """W3C traceparent of the command that wrote it, where somebody traced that."""
 
     @property
     def id(self) -> str:
         """`1001:3`: unique in one database."""
         return f"{self.subject}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Who hears of events. kind: local, outside or relay; `types`: the event types that it wants, none for every one.
+
+    `target`: the name of an entry point, a dotted path, or the broker of a relay.
+    """
+
+    name: str
+    kind: str
+    target: str
+    types: tuple[str, ...] = ()
+    enabled: bool = True
+
+    def wants(self, kind: str) -> bool:
+        """True if it is to hear of events of this type."""
+        return not self.types or kind in self.types
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orderstate.errors import InvalidInput, NotFound
 from orderstate.model import SHORT_POLICIES, Facility
+
+if TYPE_CHECKING:
+    from orderstate.addresses import Mailbox, MailServer
 
 MILLI, MICRO = 1_000, 1_000_000
 """Fixed-point units in one minor unit: of money and rates, and of the rate per kilogram and kilometre."""
@@ -35,6 +38,9 @@ _CODES = (
 
 COUNTRIES = frozenset(_CODES.split())
 """The officially assigned codes of ISO 3166-1 alpha-2, and XK, which is not official but in everyday use for Kosovo."""
+
+CHANNELS = ("file", "webhook", "console", "smtp")
+"""How a customer can be told, in the order in which they are asked: what recognises a repeat first, a mail last."""
 
 _AMOUNT = re.compile(r"(\d{1,30})(?:\.(\d{1,30}))?", re.ASCII)
 _STRATEGY = re.compile(r"[\w-]+|[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
@@ -188,6 +194,31 @@ def _read_markets(text: str) -> str:
     return ";".join(",".join(group) for group in sorted(groups))
 
 
+def _read_channels(text: str) -> tuple[str, ...]:
+    named = [word.strip().casefold() for word in text.split(",") if word.strip()]
+    for name in named:
+        if name not in CHANNELS:
+            raise InvalidInput("notify.channel", name, "one or several of " + ", ".join(sorted(CHANNELS)))
+    return tuple(channel for channel in CHANNELS if channel in named)
+
+
+def _notify(name: str, unit: str, doc: str, kind: str = "") -> Setting:
+    """A setting of notifications that may be empty. `kind`: what reads it in addresses.py; none: a folder, as it is."""
+    key = f"notify.{name}"
+
+    def read(text: str) -> Any:
+        plain = text.strip()
+        if kind and plain:
+            from orderstate import addresses  # only who tells customers needs it
+
+            return getattr(addresses, kind)(key, plain)
+        if not plain.isprintable():
+            raise InvalidInput(key, text, "the path of a folder")
+        return plain or None
+
+    return Setting(key, "", unit, doc, read, lambda value: "" if value is None else str(value))
+
+
 _PER_SHIPMENT, _PER_UNIT = "minor units per shipment", "minor units per unit of goods"
 _DECLARED = (
     Setting(
@@ -267,6 +298,24 @@ _DECLARED = (
         "What one unit that is not filled costs. none: more than any plan, so filling the order comes first.",
         "minor units per unit short",
     ),
+    Setting(
+        "notify.channel",
+        "console",
+        "channels",
+        "How customers are told: console, file, smtp, webhook, or several, separated by commas; empty: not at all.",
+        _read_channels,
+        ",".join,
+    ),
+    _notify("templates", "folder", "Templates of your own, which replace the built-in ones of the same name."),
+    _notify("from", "mailbox", "Who writes the mails: `Mug Shop <orders@example.org>`.", "mailbox"),
+    _notify(
+        "smtp",
+        "URL",
+        "The mail server: `smtp://user@host:587?tls=starttls`; its password is in ORDERSTATE_SMTP_PASSWORD.",
+        "mail_server",
+    ),
+    _notify("webhook", "URL", "Where the webhook posts to; its secret is in ORDERSTATE_WEBHOOK_SECRET.", "webhook"),
+    _notify("folder", "folder", "Where the file channel writes a mail each."),
 )
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.key: setting for setting in _DECLARED})
@@ -319,8 +368,30 @@ def facility_cost_text(name: str, value: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """How customers are told, as typed values. Folders are as they were written, relative ones too."""
+
+    channels: tuple[str, ...]
+    templates: str | None = None
+    sender: Mailbox | None = None
+    smtp: MailServer | None = None
+    webhook: str | None = None
+    folder: str | None = None
+
+    @classmethod
+    def read(cls, rows: Mapping[str, str]) -> Notify:
+        """From stored rows, or from what `Engine.settings` shows. Raises InvalidInput with the key as its field."""
+        names = ("channel", "templates", "from", "smtp", "webhook", "folder")
+        declared = [SETTINGS[f"notify.{name}"] for name in names]
+        return cls(*(setting.read(rows.get(setting.key, setting.default)) for setting in declared))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings as typed values. `markets` is the canonical text that `geo.Markets.read` takes."""
+    """The settings that commands decide by, as typed values.
+
+    `markets` is the canonical text that `geo.Markets.read` takes.
+    """
 
     strategy: str
     short: str
@@ -334,12 +405,14 @@ class Settings:
     def read(cls, rows: Mapping[str, str]) -> Settings:
         """Settings from stored rows. Missing: the default. A key that is not declared belongs to another room: left.
 
+        No transaction decides by how customers are told, so those rows are left too: `Notify.read`.
+
         Raises InvalidInput, with the key as its field, for a stored value that cannot be used.
         """
         values = {
             key: setting.read(rows.get(key, setting.default))
             for key, setting in SETTINGS.items()
-            if not key.startswith("cost.")
+            if not key.startswith(("cost.", "notify."))
         }
         costs = {
             key.removeprefix("cost."): SETTINGS[key].read(text)

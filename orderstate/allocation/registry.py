@@ -1,18 +1,14 @@
-"""Strategies by name: built in, by entry point, or by dotted path; validated when they are resolved.
-
-The built-in ones are found without importlib.metadata, which costs some 40 ms to import and read.
-"""
+"""Strategies by name: built in, by entry point, or by dotted path; validated when they are resolved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
 from orderstate.allocation.problem import Problem
-from orderstate.errors import InvalidInput, NotFound, OrderstateError, PlanRejected
+from orderstate.errors import InvalidInput, OrderstateError, PlanRejected
 from orderstate.model import Plan
+from orderstate.plugins import demand, load, offered, path_of
 
 GROUP = "orderstate.strategies"
 """The entry point group in which an installed package offers strategies."""
@@ -41,22 +37,16 @@ def strategy(name: str) -> Strategy:
     Raises NotFound with close matches for an unknown name, and InvalidInput for a plug-in that cannot be loaded or
     cannot be called with one problem.
     """
-    path = BUILT_IN.get(name)
-    if path is None and ":" in name:
-        path = name
-    if path is None:
-        path = _entry_points().get(name)
-    if path is None:
-        raise NotFound.named("strategy", name, sorted({*BUILT_IN, *_entry_points()}))
-    found = _load(name, path)
+    path = BUILT_IN.get(name) or path_of("strategy", name, GROUP, BUILT_IN)
+    found: Strategy = load("strategy", name, path)
     if name not in BUILT_IN:
-        _validate(name, path, found)
+        demand("strategy", name, path, found, 1, "a callable that takes one argument, the problem")
     return found
 
 
 def strategies() -> dict[str, str]:
     """Every registered name with the first line of its documentation, built-in ones first."""
-    names = [*BUILT_IN, *sorted(set(_entry_points()) - set(BUILT_IN))]
+    names = [*BUILT_IN, *sorted(set(offered(GROUP)) - set(BUILT_IN))]
     found = {}
     for name in names:
         try:
@@ -90,37 +80,3 @@ def propose(problem: Problem, name: str) -> Plan:
 
         check_shape(plan, name)
     return plan
-
-
-@cache
-def _entry_points() -> dict[str, str]:
-    from importlib.metadata import entry_points  # only for names that are not built in
-
-    return {point.name: point.value for point in entry_points(group=GROUP)}
-
-
-def _load(name: str, path: str) -> Strategy:
-    module, _, attribute = path.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as cause:
-        raise InvalidInput(
-            "strategy", name, "a strategy that can be loaded", hint=f"{path}: {type(cause).__name__}: {cause}"
-        ) from cause
-    return found  # type: ignore[no-any-return]  # `_validate` looks at what a plug-in is
-
-
-def _validate(name: str, path: str, found: Callable[..., object]) -> None:
-    expected = "a callable that takes one argument, the problem"
-    if not callable(found) or isinstance(found, type):
-        raise InvalidInput("strategy", name, expected, hint=f"{path} is a {type(found).__name__}")
-    from inspect import signature  # only for plug-ins
-
-    try:
-        signature(found).bind(None)
-    except ValueError:
-        return  # a builtin without a signature shows itself when it is called
-    except TypeError as cause:
-        raise InvalidInput("strategy", name, expected, hint=f"{path}: {cause}") from cause

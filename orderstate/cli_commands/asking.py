@@ -121,9 +121,22 @@ def list_orders(
     return 0
 
 
-def history(ctx: typer.Context, order: options.Order) -> int:
+def history(
+    ctx: typer.Context,
+    order: options.Order,
+    as_scenario: Annotated[
+        bool, typer.Option("--as-scenario", help="as a scenario that runs, with the stock that the order saw")
+    ] = False,
+    file: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="write the scenario to a new file")
+    ] = None,
+) -> int:
     """Every event with its number, and what was refused, counted."""
     call = called(ctx)
+    if as_scenario:
+        return _retold(call, order, file)
+    if file is not None:
+        raise UsageError("-o goes with --as-scenario", hint=f"orderstate history {order} --as-scenario -o {file}")
     found = call.engine().history(order)
     if call.screen.json:
         from orderstate.render.documents import history as told
@@ -137,6 +150,20 @@ def history(ctx: typer.Context, order: options.Order) -> int:
             call.screen.line(line)
     else:
         call.screen.rows(orders.HISTORY, orders.history(found))
+    return 0
+
+
+def _retold(call: Call, order: str, file: str | None) -> int:
+    """What happened to an order as a scenario."""
+    from orderstate.cli_commands.scripting import show as print_all
+    from orderstate.cli_commands.scripting import write
+    from orderstate.scenario import from_history
+
+    scenario = from_history(call.engine(), order)
+    if file is None:
+        print_all(call, [scenario])
+    else:
+        write(call, scenario, file)
     return 0
 
 

@@ -27,14 +27,15 @@ from orderstate.errors import (
 
 if TYPE_CHECKING:
     from orderstate.engine import Answer, Engine
+    from orderstate.model import Flow
+    from orderstate.telemetry.exporting import Exporting
 
 FILE = "orderstate.db"
 CONFIGURATION = "orderstate.toml"
 _HOPELESS = (ReadOnly, Damaged, NotOurs, SchemaMismatch)
 """What is wrong with the database as a whole: the next order on the line would meet the same."""
-_VERBS = {"tie_inventory": "tie", "ship": "ship", "deliver": "deliver"}
-"""Commands that fire a trigger of the main path by a name of their own."""
-
+_LASTING = ("orderstate work", "orderstate relay", "orderstate consume")
+"""Programs that may go on for long, so that they have something to measure."""
 _MOST = 20
 """More orders than this are not named in one suggestion."""
 
@@ -43,10 +44,10 @@ class Call:
     """One invocation. Owns the engine that its command opens, and closes it at the end.
 
     `home` is the database of a call that was made for another one, such as each step of the demo. `path` is the command
-    as far as it is known: `orderstate stock list`.
+    as far as it is known: `orderstate stock list`. `log`: what is said on stderr are lines of JSON.
     """
 
-    __slots__ = ("_engine", "_next", "db", "debug", "home", "path", "screen")
+    __slots__ = ("_engine", "_next", "_telemetry", "db", "debug", "home", "log", "path", "screen")
 
     def __init__(self, screen: Screen, *, db: str | None = None, home: str | None = None) -> None:
         self.screen = screen
@@ -54,7 +55,9 @@ class Call:
         self.home = home
         self.debug = False
         self.path = "orderstate"
+        self.log = False
         self._engine: Engine | None = None
+        self._telemetry: Exporting | None = None
         self._next: dict[str, list[str]] = {}
 
     def __enter__(self) -> Self:
@@ -66,6 +69,10 @@ class Call:
             # Closing waits for the writer lock; what was done is durable already, so a lock held by others is no error.
             with suppress(Locked):
                 engine.close()
+        telemetry, self._telemetry = self._telemetry, None
+        if telemetry is not None:
+            self.screen.out.flush()  # nobody waits for our answer until somebody else has taken what was measured
+            telemetry.close()
 
     # The database
 
@@ -85,11 +92,57 @@ class Call:
             from orderstate.engine import Engine
 
             try:
-                self._engine = Engine.open(self.database())
+                self._engine = self._observed(Engine.open(self.database()))
             except NotFound as missing:
                 missing.hint = "orderstate init"
                 raise
         return self._engine
+
+    def flow(self) -> Flow:
+        """The flow in force; the standard one where nothing names a database and ./orderstate.db is not there."""
+        if not self.stored():
+            from orderstate.machine import STANDARD
+
+            return STANDARD
+        return self.engine().flow
+
+    def stored(self) -> bool:
+        """False where nothing names a database and ./orderstate.db is not there."""
+        return self.database() != FILE or Path(FILE).exists()
+
+    def another(self) -> Engine:
+        """One more engine on the same database, for another thread; it belongs to the caller."""
+        from orderstate.engine import Engine
+
+        return self._observed(Engine.open(self.database()))
+
+    def _observed(self, engine: Engine) -> Engine:
+        """The engine, traced and measured if the environment asks for that. Raises InvalidInput, NotInstalled."""
+        if not os.environ.get("ORDERSTATE_TELEMETRY"):
+            return engine
+        from orderstate.telemetry import exporting
+
+        try:
+            kind = exporting.asked()
+            if kind is not None:
+                if self._telemetry is None:
+                    lasting = self.path in _LASTING
+                    self._telemetry = exporting.Exporting(
+                        kind, lasting=lasting, out=self.screen.err, said=self._say_of_telemetry
+                    )
+                self._telemetry.observe(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    def _say_of_telemetry(self, sentence: str) -> None:
+        from orderstate.render.words import line_of_json, plain
+
+        if self.log or self.screen.json:
+            self.screen.word(line_of_json({"level": "warning", "message": sentence}))
+        else:
+            self.screen.word(plain(sentence))
 
     # What a person should type
 
@@ -122,6 +175,14 @@ class Call:
         """Suggest nothing of what came up so far."""
         self._next.clear()
 
+    def _forget(self, order: str) -> None:
+        """What came up for the order before it moved on is no advice any more."""
+        for verb, orders in list(self._next.items()):
+            if order in orders:
+                self._next[verb] = [other for other in orders if other != order]
+                if not self._next[verb]:
+                    del self._next[verb]
+
     # Changes
 
     def done(self, answer: Answer) -> int:
@@ -146,6 +207,7 @@ class Call:
 
     def _what_next(self, document: Mapping[str, Any]) -> None:
         order = document["order"]
+        self._forget(order)
         for sku, units in sorted((document.get("short") or {}).items()):
             self.next("stock", "receive", "FACILITY", sku, str(units))
         self.continue_from(order, document["state"])
@@ -153,18 +215,20 @@ class Call:
             self.next("show", document["child"])
 
     def continue_from(self, order: str, state: str) -> None:
-        """Suggest the main step that leaves a state, or where there is none to look back."""
-        trigger = self.engine().machine.next_step(state)
-        if trigger is None:
-            self.next("history", order)
-        elif trigger in _VERBS:
-            self.next(_VERBS[trigger], order)
+        """Suggest the main step that leaves a state; where there is none a look around, and at the end a look back."""
+        from orderstate.engine.commands import VERBS
+
+        machine = self.engine().machine
+        trigger = machine.next_step(state)
+        if trigger is not None:
+            # A step without a command of its own is suggested as `advance`, which takes many orders on one line.
+            self.next(VERBS.get(trigger, "advance"), order)
         else:
-            self.next("fire", order, trigger)
+            self.next("history" if machine.state(state).final else "why", order)
 
     def hopeless(self, error: OrderstateError) -> bool:
         """True where the next command would meet the same: something is wrong with the whole database."""
-        return isinstance(error, _HOPELESS)
+        return isinstance(error, _HOPELESS) or error.code == "flow_unusable"
 
     def each(self, orders: Sequence[str], do: Callable[[Engine, str], Iterable[Answer]]) -> int:
         """Do something to several orders, a transaction each, all attempted; the first exit status that is not 0."""

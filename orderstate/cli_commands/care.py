@@ -36,7 +36,9 @@ def doctor(ctx: typer.Context) -> int:
     from orderstate.render.network import FINDINGS
     from orderstate.store.doctor import examine
 
-    found = examine(engine.store, tied_states=engine.tied_states())
+    found = examine(
+        engine.store, tied_states=engine.tied_states(), states=list(engine.machine.states), now=engine.clock()
+    )
     call.screen.each(
         found,
         lambda finding: finding.document(),

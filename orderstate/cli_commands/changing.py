@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from orderstate.cli_commands import completion, options
-from orderstate.cli_commands.call import alone, called
-from orderstate.cli_commands.failing import UsageError
+from orderstate.cli_commands.call import Call, alone, called
+from orderstate.cli_commands.failing import UsageError, report
 from orderstate.cli_commands.options import line_items
 
 Lines = Annotated[
@@ -146,7 +146,7 @@ def _fire(
 
 def advance(
     ctx: typer.Context,
-    orders: options.Orders,
+    orders: options.SomeOrders = None,
     until: Annotated[
         str | None,
         typer.Option(
@@ -156,16 +156,76 @@ def advance(
             autocompletion=completion.states,
         ),
     ] = None,
+    due: Annotated[
+        bool, typer.Option("--due", help="no ORDER: fire the timers that are due now, those due longest first")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="with --due: at most so many")
+    ] = None,
     key: options.Key = None,
     role: options.Role = "operator",
     by: options.By = None,
     if_version: options.IfVersion = None,
 ) -> int:
     """A stop midway keeps the steps made."""
-    alone(orders, key, if_version)
-    common = _common(key, role, by, if_version)
+    named = orders or []
     call = called(ctx)
-    return call.each(orders, lambda engine, order: engine.advance(order, until=until, **common))
+    if due:
+        given = {
+            "ORDER": named,
+            "--until": until,
+            "--key": key,
+            "--if-version": if_version,
+            "--by": by,
+            "--as": None if role == "operator" else role,
+        }
+        if clash := [option for option, value in given.items() if value]:
+            raise UsageError(
+                f"{clash[0]} does not go with --due: timers fire by themselves, as the role system",
+                hint="orderstate advance --due",
+            )
+        return _fire_due(call, limit)
+    if limit is not None:
+        raise UsageError("--limit goes with --due", hint=f"orderstate advance --due --limit {limit}")
+    if not named:
+        raise UsageError("no ORDER is named", hint="orderstate advance ORDER, or advance --due")
+    alone(named, key, if_version)
+    common = _common(key, role, by, if_version)
+    return call.each(named, lambda engine, order: engine.advance(order, until=until, **common))
+
+
+def _fire_due(call: Call, limit: int | None) -> int:
+    """What is due, one after the other; then what is due next."""
+    from orderstate.errors import OrderstateError
+    from orderstate.render.words import moment
+
+    engine = call.engine()
+    status = fired = refused = 0
+    for outcome in engine.fire_due(limit=limit):
+        if isinstance(outcome, OrderstateError):
+            refused += 1
+            report(outcome, call)
+            status = status or outcome.exit_status
+        else:
+            fired += 1
+            call.done(outcome)
+    call.forget()
+    if call.screen.json:
+        return status
+    waiting = engine.next_due()
+    stays = f"; {refused} refused, which stay due" if refused else ""
+    done = f"{fired} fired{stays}" if fired or refused else "nothing is due"
+    if waiting is None:
+        call.screen.word(f"{done}; no order waits for a timer")
+    elif waiting.due_at > engine.clock():
+        call.screen.word(f"{done}; the next timer: {waiting.trigger} of {waiting.order}, {moment(waiting.due_at)} UTC")
+    elif not refused:
+        call.screen.word(f"{done}; more is due")
+        call.next("advance", "--due")
+    else:
+        call.screen.word(done)
+    call.suggest()
+    return status
 
 
 def cancel(

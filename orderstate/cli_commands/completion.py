@@ -1,5 +1,5 @@
-"""What Tab offers. Names of the standard flow are written down here, so that a Tab loads neither machine nor database
-driver for them; a test holds them equal to the flow."""
+"""What Tab offers. Names of the standard flow are written down here, so that a Tab loads no machine for them; a test
+holds them equal to the flow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ TRIGGERS = ("tie_inventory", "untie", "ship", "deliver", "cancel")
 ROLES = ("customer", "operator", "system")
 POLICIES = ("backorder", "split", "refuse")
 POOLS = ("primary", "back")
-FORMATS = ("terminal", "mermaid", "dot")
+KINDS = ("local", "outside")
+TYPES = (
+    "FlowChanged", "InventoryTied", "InventoryUntied", "OrderBackordered", "OrderCancelled", "OrderDelivered",
+    "OrderPlaced", "OrderRedirected", "OrderReduced", "OrderSplit", "ShippingStarted", "StockAdjusted", "StockReceived",
+)  # fmt: skip
+FORMATS = ("terminal", "mermaid", "dot", "svg", "png", "pdf")
 MAPS = ("online-retail",)
 
 
@@ -20,14 +25,14 @@ def _among(known: Sequence[str], incomplete: str) -> list[str]:
     return [name for name in known if name.startswith(incomplete)]
 
 
-def states(incomplete: str) -> list[str]:
-    """States of the standard flow."""
-    return _among(STATES, incomplete)
+def states(ctx: typer.Context, incomplete: str) -> list[str]:
+    """States of the flow in force."""
+    return _among(_flow(ctx)[0], incomplete)
 
 
-def triggers(incomplete: str) -> list[str]:
-    """Triggers of the standard flow."""
-    return _among(TRIGGERS, incomplete)
+def triggers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Triggers of the flow in force."""
+    return _among(_flow(ctx)[1], incomplete)
 
 
 def roles(incomplete: str) -> list[str]:
@@ -43,6 +48,16 @@ def policies(incomplete: str) -> list[str]:
 def pools(incomplete: str) -> list[str]:
     """The pools of a facility."""
     return _among(POOLS, incomplete)
+
+
+def kinds(incomplete: str) -> list[str]:
+    """The kinds of subscribers that a worker serves."""
+    return _among(KINDS, incomplete)
+
+
+def types(incomplete: str) -> list[str]:
+    """Types of events under the standard flow."""
+    return _among(TYPES, incomplete)
 
 
 def formats(incomplete: str) -> list[str]:
@@ -79,6 +94,18 @@ def facilities(ctx: typer.Context, incomplete: str) -> list[str]:
     return _peek(ctx, "facilities", incomplete)
 
 
+def subscribers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of subscribers."""
+    return _peek(ctx, "subscribers", incomplete)
+
+
+def events(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of events, of the orders whose ids begin so."""
+    order, colon, _ = incomplete.partition(":")
+    found = _peek(ctx, "events", order)
+    return [id for id in found if id.startswith(incomplete)] if colon else found
+
+
 def skus(ctx: typer.Context, incomplete: str) -> list[str]:
     """SKUs."""
     return _peek(ctx, "skus", incomplete)
@@ -89,15 +116,28 @@ def goods(ctx: typer.Context, incomplete: str) -> list[str]:
     return [f"{sku}:1" for sku in _peek(ctx, "skus", incomplete)]
 
 
+def _flow(ctx: typer.Context) -> tuple[Sequence[str], Sequence[str]]:
+    """(states, triggers) of the flow in force; of the standard one where the database says no other."""
+    from orderstate.store import peek
+
+    url = _database(ctx)
+    return (None if url is None else peek.flow(url)) or (STATES, TRIGGERS)
+
+
 def _peek(ctx: typer.Context, what: str, incomplete: str) -> list[str]:
+    from orderstate.store import peek
+
+    url = _database(ctx)
+    return [] if url is None else peek.names(url, what, incomplete)
+
+
+def _database(ctx: typer.Context) -> str | None:
+    """Which database is meant. A Tab is no place for an error: None for a configuration that cannot be read."""
     from orderstate.cli_commands.call import Call
     from orderstate.cli_commands.screen import Screen
     from orderstate.errors import OrderstateError
-    from orderstate.store import peek
 
-    call = Call(Screen.standard(), db=ctx.find_root().params.get("db"))
     try:
-        return peek.names(call.database(), what, incomplete)
+        return Call(Screen.standard(), db=ctx.find_root().params.get("db")).database()
     except OrderstateError:
-        # A Tab is no place for an error: a configuration that cannot be read completes nothing.
-        return []
+        return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +12,15 @@ from orderstate.cli_commands import completion
 from orderstate.cli_commands.call import Call, called
 from orderstate.cli_commands.failing import UsageError
 from orderstate.diagram import Step, Walk, dot, mermaid, terminal
-from orderstate.errors import NotInstalled, OrderstateError
+from orderstate.errors import OrderstateError
 
-_SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"}
-_LATER = ("svg", "png", "pdf")
+if TYPE_CHECKING:
+    from orderstate.model import Flow, Tally
+
+_SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"} | {
+    f".{picture}": picture for picture in ("svg", "png", "pdf")
+}
+_BINARY = ("png", "pdf")
 
 
 def diagram(
@@ -25,57 +31,127 @@ def diagram(
             "--order", metavar="ORDER", help="the path that this order took", autocompletion=completion.orders
         ),
     ] = None,
-    counts: Annotated[bool, typer.Option("--counts", help="how many orders each state holds")] = False,
+    counts: Annotated[
+        bool, typer.Option("--counts", help="how many orders each state holds, and how long they have been there")
+    ] = False,
+    flow: Annotated[
+        str | None,
+        typer.Option("--flow", metavar="FILE", help="the flow of this file, instead of the one in force"),
+    ] = None,
     format: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="terminal, mermaid or dot; default: what the file's name says, else terminal",
+            help="terminal, mermaid, dot, svg, png or pdf; default: what the file's name says, else terminal",
             autocompletion=completion.formats,
         ),
     ] = None,
     ascii: Annotated[bool, typer.Option("--ascii", help="no other characters than ASCII")] = False,
     output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="write it to this file")] = None,
 ) -> int:
-    """Needs no database, but for --order and --counts."""
+    """Needs no database, but for --order and --counts. Pictures need the extra `diagram`."""
     call = called(ctx)
-    chosen = _format(format, output)
-    from orderstate.machine import standard
-
-    flow = standard().flow
+    if order is not None and flow is not None:
+        raise UsageError(
+            "--order goes with the flow in force: it says what that order could do now, not with --flow",
+            hint=call.command("diagram", "--flow", flow),
+        )
+    chosen = _format(call, format, output)
+    drawn_flow = _flow(call, flow, stored=order is not None or counts)
     walk = None if order is None else walked(call, order)
-    counted = call.engine().counts() if counts else None
-    if chosen == "terminal":
-        narrow = (call.screen.out.encoding or "").casefold() not in ("utf-8", "utf8") and output is None
-        drawn = terminal(flow, walk, call.screen.width if call.screen.human else 80, ascii or narrow, counted)
-    elif chosen == "mermaid":
-        drawn = mermaid(flow, walk, counted)
-    else:
-        drawn = dot(flow, walk, counted)
+    tallies = call.engine().tallies() if counts else None
+    drawn = _drawn(call, chosen, drawn_flow, walk, tallies, ascii=ascii, filed=output is not None)
     if output is not None:
         _write(Path(output), drawn)
     if call.screen.json:
-        call.screen.document({"flow": flow.name, "order": order, "format": chosen, "file": output, "drawing": drawn})
-    elif output is None:
-        call.screen.out.write(drawn if drawn.endswith("\n") else drawn + "\n")
-    else:
+        call.screen.document(
+            {
+                "flow": drawn_flow.name,
+                "order": order,
+                "format": chosen,
+                "file": output,
+                "counts": None if tallies is None else {state: _told(tally) for state, tally in tallies.items()},
+                "drawing": _as_text(chosen, drawn),
+            }
+        )
+    elif output is not None:
         call.screen.word(f"{output}: {chosen} written")
+    elif chosen in _BINARY:
+        call.screen.out.flush()
+        call.screen.out.buffer.write(drawn)
+        call.screen.out.buffer.flush()
+    else:
+        call.screen.out.write(drawn.decode())
     return 0
 
 
-def _format(format: str | None, output: str | None) -> str:
+def _format(call: Call, format: str | None, output: str | None) -> str:
     suffix = "" if output is None else Path(output).suffix.casefold()
-    if format is None:
-        chosen = _SUFFIXES.get(suffix, suffix[1:] if suffix[1:] in _LATER else "terminal")
-    else:
-        chosen = format.casefold()
-    if chosen in _LATER:
-        raise NotInstalled(f"format {chosen} is not in this version", hint="orderstate diagram --format dot")
+    chosen = _SUFFIXES.get(suffix, "terminal") if format is None else format.casefold()
     if chosen not in completion.FORMATS:
         known = ", ".join(completion.FORMATS)
         raise UsageError(f"--format: {format!r} is not one of {known}", hint="orderstate diagram --format mermaid")
+    bare = output is None and not call.screen.json
+    if chosen in _BINARY and bare and (call.screen.human or not hasattr(call.screen.out, "buffer")):
+        raise UsageError(
+            f"a {chosen.upper()} is no text for a terminal: name a file with -o, or pipe it",
+            hint=call.command("diagram", "-o", f"flow.{chosen}"),
+        )
     return chosen
+
+
+def _flow(call: Call, file: str | None, *, stored: bool) -> Flow:
+    """The flow of a file, else the one in force of the database, else, where there is none, the standard one.
+
+    `stored` says that a database is needed anyway.
+    """
+    if file is not None:
+        from orderstate.flow import load
+
+        return load(file)
+    url = call.database()
+    path = url.removeprefix("sqlite:///").partition("?")[0]
+    if stored or Path(path).is_file() or url.startswith("postgresql"):
+        return call.engine().flow
+    from orderstate.machine import standard
+
+    return standard().flow
+
+
+def _drawn(
+    call: Call,
+    format: str,
+    flow: Flow,
+    walk: Walk | None,
+    tallies: Mapping[str, Tally] | None,
+    *,
+    ascii: bool,
+    filed: bool,
+) -> bytes:
+    if format == "terminal":
+        narrow = (call.screen.out.encoding or "").casefold() not in ("utf-8", "utf8") and not filed
+        width = call.screen.width if call.screen.human else 80
+        return terminal(flow, walk, width, ascii or narrow, tallies).encode()
+    if format in ("mermaid", "dot"):
+        return (mermaid if format == "mermaid" else dot)(flow, walk, tallies).encode()
+    from orderstate.diagram.pictures import picture
+
+    return picture(flow, walk, tallies, format)
+
+
+def _as_text(format: str, drawn: bytes) -> str:
+    if format not in _BINARY:
+        return drawn.decode()
+    from base64 import b64encode
+
+    return b64encode(drawn).decode()
+
+
+def _told(tally: Tally) -> dict[str, int | None]:
+    """A tally as a document: times in whole seconds."""
+    oldest, median = (None if time is None else time // 1_000_000 for time in (tally.oldest, tally.median))
+    return {"orders": tally.orders, "oldest_seconds": oldest, "median_seconds": median}
 
 
 def walked(call: Call, order: str) -> Walk:
@@ -88,8 +164,8 @@ def walked(call: Call, order: str) -> Walk:
     return Walk(order, found.order.state, steps, engine.why(order).choices)
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, drawn: bytes) -> None:
     try:
-        file.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+        file.write_bytes(drawn)
     except OSError as error:
         raise OrderstateError(f"{file} cannot be written: {error.strerror}", code="output") from error

@@ -1,20 +1,28 @@
-"""Commands and orders from files and streams."""
+"""Commands, orders and scenarios from files and streams."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orderstate.cli_commands.call import Call, called
-from orderstate.cli_commands.failing import report
-from orderstate.errors import InvalidInput, NotFound, NotInstalled, OrderstateError
+from orderstate.cli_commands.failing import UsageError, report
+from orderstate.errors import ExpectationFailed, InvalidInput, NotFound, OrderstateError
 
+if TYPE_CHECKING:
+    from orderstate.render.scenarios import Words
+    from orderstate.scenario import Scenario
+
+_BEGINS = re.compile(r"---|%YAML|[\"']?(scenario|about|world|steps)[\"']?\s*:")
+"""How a scenario begins on stdin, where no file name tells it from commands."""
 _ORDER = '{"lines": {"MUG": 2}, "to": "US"}'
 
 
@@ -116,24 +124,134 @@ def place_all(call: Call, file: str, *, short: str | None, role: str, by: str | 
 
 def run(
     ctx: typer.Context,
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="commands, one JSON object a line; - for stdin", show_default=False)
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="scenarios (YAML), or commands (one JSON object a line); - for stdin",
+            show_default=False,
+        ),
     ],
     batch: Annotated[
         int, typer.Option("--batch", metavar="N", min=1, max=10_000, help="so many commands to a transaction")
     ] = 1,
+    keep_db: Annotated[
+        str | None, typer.Option("--keep-db", metavar="FILE", help="keep the scenario's database in a new file")
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="write what the scenarios came to as JUnit XML")
+    ] = None,
 ) -> int:
-    """Answers are JSON, one a line, in the order of the commands; a failed line does not stop the others."""
+    """A scenario runs in a temporary database with its own clock; commands run on yours, an answer a line."""
     call = called(ctx)
+    scripts: list[Scenario] = []
+    streams: list[Iterable[str]] = []
+    for file in files:
+        found = _script(file)
+        if isinstance(found, tuple):
+            scripts.extend(found)
+        else:
+            streams.append(found)
+    _agree(scripts, streams, batch, keep_db, junit)
+    status = _play(call, scripts, keep_db, junit) if scripts else 0
+    for stream in streams:
+        answered = _answers(call, stream, batch)
+        status = status or answered
+    return status
+
+
+def _script(file: str) -> tuple[Scenario, ...] | Iterable[str]:
+    """The scenarios of a file, read whole before anything runs; or its lines, if it holds commands."""
+    if file == "-":
+        given = lines(file)
+        begin: list[str] = []
+        for line in given:
+            begin.append(line)
+            if line.strip() and not line.lstrip().startswith("#"):
+                break
+        if not begin or not _BEGINS.match(begin[-1]):
+            return chain(begin, given)
+        from orderstate.scenario import read_all
+
+        return read_all("".join([*begin, *given]), _named(file))
     if file.casefold().endswith((".yaml", ".yml")):
-        raise NotInstalled("scenario files are not in this version", hint="orderstate run FILE.ndjson")
+        from orderstate.scenario import load_all
+
+        return load_all(file)
+    return lines(file)
+
+
+def _agree(
+    scripts: Sequence[Scenario], streams: Sequence[object], batch: int, keep_db: str | None, junit: str | None
+) -> None:
+    """Refuse what does not go together, before anything runs."""
+    if scripts and streams:
+        raise UsageError("scenarios run in databases of their own, commands in yours: run them one after the other")
+    if batch != 1 and scripts:
+        raise UsageError("--batch goes with commands, not with a scenario: its steps are a transaction each")
+    for option, value in (("--keep-db", keep_db), ("--junit", junit)):
+        if value is not None and streams:
+            raise UsageError(f"{option} goes with scenarios, not with commands", hint="orderstate run FILE.yaml")
+    if keep_db is not None and len(scripts) > 1:
+        raise UsageError(f"--keep-db keeps the database of one scenario, not of {len(scripts)}")
+    if junit is not None and not Path(junit).parent.is_dir():
+        raise NotFound(f"there is no folder {Path(junit).parent}", code="no_folder", path=junit)
+
+
+def _answers(call: Call, stream: Iterable[str], batch: int) -> int:
+    """Run commands, an answer a line; the first exit status that is not 0."""
     from orderstate.render.words import published
     from orderstate.scenario import run_commands
 
     status = 0
-    for answer in run_commands(call.engine(), lines(file), batch):
+    for answer in run_commands(call.engine(), stream, batch):
         call.screen.document(published(answer))
         call.screen.out.flush()
         error = answer.get("error")
         status = status or int(answer["exit"] if error is None else error["exit"])
     return status
+
+
+def _play(call: Call, scripts: Sequence[Scenario], keep_db: str | None, junit: str | None) -> int:
+    """Run scenarios, all of them; the first exit status that is not 0, 7 where an expectation failed."""
+    from orderstate.render import scenarios as render
+    from orderstate.render.words import published
+    from orderstate.scenario import run as play
+
+    screen = call.screen
+    status = 0
+    reports = []
+    for script in scripts:
+        try:
+            found = play(script, keep=keep_db)
+        except OrderstateError as error:
+            if len(scripts) == 1:
+                raise
+            report(error, call)
+            status = status or error.exit_status
+            continue
+        reports.append(found)
+        status = status or (0 if found.passed else ExpectationFailed.exit_status)
+        if screen.json:
+            screen.document(published(found.document()))
+        else:
+            _show(call, [*render.transcript(found, drawn=screen.drawn), *([render.GAP] if len(scripts) > 1 else [])])
+        screen.out.flush()
+    if reports and not screen.json:
+        _show(call, render.summary(reports))
+    if junit is not None:
+        from orderstate.scenario import junit as as_xml
+
+        Path(junit).write_text(as_xml(reports), encoding="utf-8")
+    return status
+
+
+def _show(call: Call, found: Iterable[Words]) -> None:
+    screen = call.screen
+    if screen.drawn:
+        from orderstate.render.scenarios import draw
+
+        draw(found, screen.out, screen.width)
+    else:
+        for line in found:
+            screen.line(line.text)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from shlex import join
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orderstate.cli_commands.call import called
+from orderstate.cli_commands import options
+from orderstate.cli_commands.call import Call, called
+from orderstate.cli_commands.failing import UsageError
+from orderstate.errors import Refused
+
+if TYPE_CHECKING:
+    from orderstate.flow import Counterexample, Proof
+    from orderstate.model import Flow
+    from orderstate.scenario import Scenario
+
+_STANDARD = "standard"
 
 _File = Annotated[str, typer.Argument(metavar="FILE", help="a flow file (YAML)", show_default=False)]
-_Other = Annotated[str | None, typer.Argument(metavar="[FILE]", help="a flow file; the standard flow without one")]
+_Shown = Annotated[str | None, typer.Argument(metavar="[FILE]", help="a flow file; without one the flow in force")]
 
 
 def check(
@@ -18,22 +30,33 @@ def check(
     exhaustive: Annotated[
         bool, typer.Option("--exhaustive", help="also explore every situation: a proof, or the shortest counterexample")
     ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="NEW", help="write the counterexample as a scenario to a new file"),
+    ] = None,
 ) -> int:
     """Exit status 1 where the flow cannot be used, or the proof fails; warnings alone end with 0."""
     from orderstate.flow import Proof, examine
-    from orderstate.flow import exhaustive as explore
 
-    screen = called(ctx).screen
+    call = called(ctx)
+    screen = call.screen
+    if output is not None and not exhaustive:
+        raise UsageError("-o goes with --exhaustive", hint=f"orderstate flow check --exhaustive {file} -o {output}")
     flow, findings = examine(file)
     broken = any(finding.level == "error" for finding in findings)
-    found = explore(flow) if exhaustive and flow is not None and not broken else None
+    found = _explored(file) if exhaustive else None
     failed = broken or flow is None or (found is not None and not isinstance(found, Proof))
+    story = None if found is None or isinstance(found, Proof) or flow is None else _story(flow, found, file, output)
+    if story is not None and output is not None:
+        from orderstate.cli_commands.scripting import put
+
+        put(Path(output), story)
     if screen.json:
         document: dict[str, object] = {"file": file, "findings": [finding.document() for finding in findings]}
         if isinstance(found, Proof):
             document["proof"] = {"nodes": found.nodes, "moves": found.moves, "orders": found.orders}
         elif found is not None:
-            document["counterexample"] = {"broken": found.broken, "commands": list(found.commands())}
+            document["counterexample"] = _told(found, story)
         screen.document({**document, "usable": not failed})
         return int(failed)
     for finding in findings:
@@ -42,20 +65,54 @@ def check(
         screen.say(found.sentence)
         if not isinstance(found, Proof):
             for number, step in enumerate(found.steps, 1):
-                screen.say(f"  {number}. {step}")
+                screen.say(f"  {number}. {step.sentence}")
     if not findings:
         screen.say(f"{file}: nothing is wrong")
+    if story is not None:
+        from orderstate.cli_commands import scripting
+
+        if output is None:
+            scripting.show(call, [story])
+        else:
+            scripting.run_next(call, output)
     return int(failed)
 
 
-def show(ctx: typer.Context, file: _Other = None) -> int:
+def _explored(file: str) -> Proof | Counterexample | None:
+    """What exploring a flow comes to, sound or not; None for one of which a part cannot be read."""
+    from orderstate.errors import InvalidInput, NotFound
+    from orderstate.flow import exhaustive, load
+
+    try:
+        return exhaustive(load(file))
+    except (InvalidInput, NotFound):
+        return None  # told among the findings
+
+
+def _story(flow: Flow, found: Counterexample, file: str, output: str | None) -> Scenario:
+    """The counterexample as a scenario, which names the flow's file as seen from where it will lie."""
+    import os
+
+    from orderstate.scenario import from_counterexample
+
+    return from_counterexample(flow, found, file=os.path.relpath(file, Path(output or "x").parent))
+
+
+def _told(found: Counterexample, story: Scenario | None) -> dict[str, object]:
+    from orderstate.scenario import document
+
+    told: dict[str, object] = {"broken": found.broken, "sentence": found.sentence, "commands": list(found.commands())}
+    return told if story is None else {**told, "scenario": document(story)}
+
+
+def show(ctx: typer.Context, file: _Shown = None) -> int:
     """States against triggers: each cell says where the trigger leads from there."""
-    from orderstate.flow import load, table
-    from orderstate.machine import STANDARD
+    from orderstate.flow import table
     from orderstate.render.tables import Column
 
-    screen = called(ctx).screen
-    found = table(STANDARD if file is None else load(file))
+    call = called(ctx)
+    screen = call.screen
+    found = table(_named(call, file))
     if screen.json:
         screen.document(found.document())
         return 0
@@ -64,14 +121,14 @@ def show(ctx: typer.Context, file: _Other = None) -> int:
     return 0
 
 
-def diff(ctx: typer.Context, file: _File, other: _Other = None) -> int:
-    """What FILE changes against another flow file, or against the standard flow. Exit status 1 where they differ."""
-    from orderstate.flow import compare, load
-    from orderstate.machine import STANDARD
+def diff(ctx: typer.Context, file: _File, other: _Shown = None) -> int:
+    """What FILE changes against another flow file, or against the flow in force. Exit status 1 where they differ."""
+    from orderstate.flow import compare
 
-    screen = called(ctx).screen
-    new = load(file)
-    found = compare(STANDARD if other is None else load(other), new)
+    call = called(ctx)
+    screen = call.screen
+    new = _named(call, file)
+    found = compare(_named(call, other), new)
     changes = [str(change) for change in found.changes]
     if screen.json:
         screen.document({"changes": changes, "must_map": sorted(found.must_map)})
@@ -85,21 +142,113 @@ def diff(ctx: typer.Context, file: _File, other: _Other = None) -> int:
     return int(bool(changes))
 
 
+def use(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a flow file (YAML), or standard", show_default=False)],
+    map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="OLD=NEW", help="orders that are OLD become NEW, with the same stock; repeatable"
+        ),
+    ] = None,
+    key: options.Key = None,
+    role: options.Role = "operator",
+    by: options.By = None,
+) -> int:
+    """Checked first; refused where it would strand an order. In force from the next command on."""
+    call = called(ctx)
+    engine = call.engine()
+    pairs = _pairs(map or [])
+    new = _sound(call, file)
+    try:
+        status = call.done(engine.use_flow(new, mapping=pairs, key=key, role=role, by=by))
+    except Refused as refused:
+        refused.hint = None if refused.hint is None else refused.hint.replace(" FILE", f" {join([file])}")
+        raise
+    if engine.due(limit=1):
+        call.next("advance", "--due")
+    else:
+        call.next("flow", "show")
+    call.suggest()
+    return status
+
+
+def _named(call: Call, file: str | None) -> Flow:
+    """The flow of a file, of that name, or in force."""
+    from orderstate.flow import load
+    from orderstate.machine import STANDARD
+
+    if file is None:
+        return call.flow()
+    return STANDARD if file == _STANDARD else load(file)
+
+
+def _sound(call: Call, file: str) -> Flow:
+    """The flow of a file. Raises Refused with everything that is wrong with it, at its places; tells warnings."""
+    from orderstate.engine.flowing import unsound
+    from orderstate.flow import examine
+    from orderstate.model import Refusal
+
+    if file == _STANDARD:
+        return _named(call, file)
+    flow, findings = examine(file)
+    wrong = [finding for finding in findings if finding.level == "error"]
+    if flow is None or wrong:
+        told = [
+            Refusal(f.code, f"{f.mark}: {f.sentence}" if f.mark else f.sentence, f.mend, f.document()) for f in wrong
+        ]
+        raise unsound(file if flow is None else flow.name, told, call.command("flow", "check", file))
+    if not call.screen.json:
+        for finding in findings:
+            call.screen.word(str(finding))
+    return flow
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given:
+        old, equals, new = (part.strip() for part in text.partition("="))
+        if not old or not equals or not new:
+            raise UsageError(f"--map: {text!r} is not OLD=NEW", hint="--map pending=received")
+        if pairs.setdefault(old, new) != new:
+            raise UsageError(f"--map: {old} goes to {pairs[old]} and to {new}", hint=f"--map {old}={new}")
+    return pairs
+
+
 def schema(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="what to describe: flow", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="flow, scenario, command, order, event, PlaceOrder, CancelOrder, StockReceived or ShipmentDelivered",
+            show_default=False,
+        ),
+    ],
 ) -> int:
     """JSON Schema (draft 2020-12), for editors."""
     import json
 
     from orderstate.errors import NotFound
-    from orderstate.flow import schema as flow_schema
 
-    if name != "flow":
-        raise NotFound.named("schema", name, ["flow"], hint="orderstate schema flow")
+    if name == "flow":
+        from orderstate.flow import schema as described
+    elif name == "scenario":
+        from orderstate.scenario import schema as described
+    elif name in ("command", "order"):
+        from orderstate.engine import schemas
+
+        described = getattr(schemas, name)
+    else:
+        from orderstate.events.schemas import MESSAGES
+
+        known = ["flow", "scenario", "command", "order", *MESSAGES]
+        if name not in MESSAGES:
+            raise NotFound.named("schema", name, known, hint=f"known: {', '.join(known)}")
+        described = MESSAGES[name]
     screen = called(ctx).screen
     if screen.json:
-        screen.document(flow_schema())
+        screen.document(described())
     else:
-        screen.line(json.dumps(flow_schema(), indent=2))
+        screen.line(json.dumps(described(), indent=2))
     return 0

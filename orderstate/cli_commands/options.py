@@ -19,6 +19,10 @@ Orders = Annotated[
     list[str],
     typer.Argument(metavar="ORDER...", help="ids of orders", autocompletion=completion.orders, show_default=False),
 ]
+SomeOrders = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ORDER...]", help="ids of orders", autocompletion=completion.orders, show_default=False),
+]
 Key = Annotated[
     str | None,
     typer.Option("--key", metavar="KEY", help="makes it safe to repeat: the same key gives the first answer again"),

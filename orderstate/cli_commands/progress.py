@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,26 +17,41 @@ _PATIENCE = 1.0
 
 
 @contextmanager
-def progress(screen: Screen) -> Iterator[Callable[[int, int | None], None]]:
+def progress(screen: Screen, things: str = "orders") -> Iterator[Progressing]:
     """Gives a function of (done, total); total None: not known yet. The bar goes away at the end."""
     if not screen.err.isatty() or screen.json:
-        yield lambda done, total: None
+        yield Progressing(screen)
         return
-    bar = _Bar(screen)
+    bar = _Bar(screen, things)
     try:
-        yield bar.show
+        yield bar
     finally:
         bar.stop()
 
 
-class _Bar:
+class Progressing:
+    """How far something is; here nobody looks."""
+
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """So many are done."""
+
+    def word(self, text: str) -> None:
+        """A line for a person, above the bar."""
+        self._screen.word(text)
+
+
+class _Bar(Progressing):
+    def __init__(self, screen: Screen, things: str) -> None:
+        super().__init__(screen)
+        self._things = things
         self._begin = time.monotonic()
         self._progress: Progress | None = None
         self._total: int | None = None
 
-    def show(self, done: int, total: int | None) -> None:
+    def __call__(self, done: int, total: int | None) -> None:
         if self._progress is None:
             if time.monotonic() - self._begin < _PATIENCE:
                 return
@@ -45,8 +60,14 @@ class _Bar:
         if total != self._total:
             self._total = total
             self._progress.reset(self._progress.task_ids[0], total=total)
-        what = "reading" if total is None else "orders"
+        what = "reading" if total is None else self._things
         self._progress.update(self._progress.task_ids[0], completed=done, total=total, description=what)
+
+    def word(self, text: str) -> None:
+        if self._progress is None:
+            super().word(text)
+        else:
+            self._progress.console.print(text, markup=False, highlight=False, emoji=False)
 
     def stop(self) -> None:
         if self._progress is not None:

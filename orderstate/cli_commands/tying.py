@@ -16,15 +16,10 @@ if TYPE_CHECKING:
     from orderstate.engine import Answer
     from orderstate.errors import OrderstateError
 
-SomeOrders = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[ORDER...]", help="ids of orders", autocompletion=completion.orders, show_default=False),
-]
-
 
 def tie(
     ctx: typer.Context,
-    orders: SomeOrders = None,
+    orders: options.SomeOrders = None,
     only: options.Only = None,
     exclude: options.Exclude = None,
     strategy: options.Strategy = None,

@@ -1,17 +1,20 @@
-"""Drawings of a flow, and of the path that one order took through it: for a terminal, in Mermaid, in Graphviz dot.
+"""Drawings of a flow, and of the path that one order took through it: for a terminal, in Mermaid, in Graphviz dot, and
+as pictures (SVG, PNG, PDF) with the extra `diagram`.
 
     from orderstate.diagram import terminal
     from orderstate.machine import STANDARD
 
     print(terminal(STANDARD, width=100), end="")
 
-Values in, text out: nothing here reads a database or prints.
+Values in, a drawing out: nothing here reads a database or prints.
 """
 
 from __future__ import annotations
 
 from orderstate.diagram.chart import Step, Walk
 from orderstate.diagram.drawing import terminal
-from orderstate.diagram.markup import dot, mermaid
+from orderstate.diagram.graph import dot
+from orderstate.diagram.markup import mermaid
+from orderstate.diagram.pictures import picture
 
-__all__ = ["Step", "Walk", "dot", "mermaid", "terminal"]
+__all__ = ["Step", "Walk", "dot", "mermaid", "picture", "terminal"]

@@ -11,11 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from orderstate.errors import NotFound
+from orderstate.model import Tally
 
 if TYPE_CHECKING:
     # Only for its type: importing the machine would load `transitions`, which a drawing does not need.
     from orderstate.machine import Choice
-    from orderstate.model import Flow, GuardUse, Stock
+    from orderstate.model import Flow, Stock
+
+Counts = Mapping[str, Tally | int]
+"""What each state holds: a Tally, or the number of orders alone."""
 
 ARROW, ARROW_ASCII = "→", "->"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +50,7 @@ class Walk:
 
 
 class Node(NamedTuple):
-    """A state as it is drawn. `number` is its place in the drawing order; `orders` is how many are in it."""
+    """A state as it is drawn. `number` is its place in the drawing order; `tally` is what is in it."""
 
     number: int
     name: str
@@ -55,11 +59,13 @@ class Node(NamedTuple):
     final: bool
     present: bool
     visited: bool
-    orders: int | None
+    tally: Tally | None
 
 
 class Edge(NamedTuple):
-    """One arrow: a trigger from one node to one other. `taken` holds the event numbers that went along it."""
+    """One arrow: a trigger from one node to one other. `taken` holds the event numbers that went along it; `possible`
+    says that the order which is drawn would go along it now.
+    """
 
     trigger: str
     source: int
@@ -67,6 +73,7 @@ class Edge(NamedTuple):
     guards: tuple[str, ...]
     """The guards of each declaration of this arrow, names joined by commas; nothing for an unguarded one."""
     taken: tuple[int, ...]
+    possible: bool = False
 
 
 class Chart(NamedTuple):
@@ -105,6 +112,20 @@ def orders(count: int) -> str:
     return "1 order" if count == 1 else f"{count:,} orders"
 
 
+def age(micros: int) -> str:
+    """`45 s`, `12 min`, `5 h`, `3 d`: a time in the unit in which people would tell it, from microseconds."""
+    seconds = max(0, micros) // 1_000_000
+    for unit, size, most in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 48 * 3600)):
+        if seconds < most:
+            return f"{seconds // size} {unit}"
+    return f"{seconds // 86_400:,} d"
+
+
+def tallied(count: Tally | int) -> Tally:
+    """A number alone as a Tally."""
+    return Tally(count) if isinstance(count, int) else count
+
+
 def named(trigger: str, taken: Sequence[int]) -> str:
     """`tie_inventory`; `2 tie_inventory` where event 2 went along; `2,5,8+4 tie_inventory` where seven did."""
     if not taken:
@@ -113,45 +134,23 @@ def named(trigger: str, taken: Sequence[int]) -> str:
     return f"{shown}+{len(taken) - 3} {trigger}" if len(taken) > 3 else f"{shown} {trigger}"
 
 
-def guard_rows(flow: Flow, *, params: bool = True, ascii: bool = False) -> list[tuple[str, str]]:
-    """What each guarded trigger asks, in the order in which transitions are tried: `cancel`, `[goods_still_here]`.
-
-    Where the trigger alone does not tell which transition is meant, its target is named, and its sources if need be.
-    """
-    rows = []
-    shown = titles(flow, ascii=ascii)
-    for transition in flow.transitions:
-        if not transition.guards:
-            continue
-        same = [t for t in flow.transitions if t.trigger == transition.trigger]
-        name = printable(transition.trigger, ascii=ascii)
-        if len(same) > 1:
-            if len({t.target for t in same}) < len(same):
-                name += " from " + ", ".join(shown[source] for source in transition.sources)
-            name += f" {ARROW_ASCII if ascii else ARROW} {shown[transition.target]}"
-        asked = ", ".join(_guard(use, params=params, ascii=ascii) for use in transition.guards)
-        rows.append((name, f"[{asked}]"))
-    return rows
-
-
-def _guard(use: GuardUse, *, params: bool, ascii: bool) -> str:
-    name = printable(use.name, ascii=ascii)
-    if not (params and use.params):
-        return name
-    given = (f"{printable(key, ascii=ascii)}={printable(value, ascii=ascii)}" for key, value in use.params.items())
-    return f"{name}({', '.join(given)})"
-
-
 def describe(node: Node, *, ascii: bool = False) -> list[str]:
-    """The lines of a box: the state, what it means for stock with its marks, how many orders are in it."""
+    """The lines of a box: the state, what it means for stock with its marks, how many orders are in it, how long."""
     marks = [f"stock {node.stock}", *["final"] * node.final, *["now"] * node.present]
     lines = [node.title, (", " if ascii else " · ").join(marks)]
-    return lines if node.orders is None else [*lines, orders(node.orders)]
-
-
-def guard_names(uses: Sequence[GuardUse]) -> str:
-    """`goods_still_here, canceller_may`."""
-    return ", ".join(use.name for use in uses)
+    tally = node.tally
+    if tally is None:
+        return lines
+    lines.append(orders(tally.orders))
+    if tally.oldest is None or node.final:  # where an order ends, nobody asks how long it has been there
+        return lines
+    if tally.orders == 1:
+        return [*lines, f"for {age(tally.oldest)}"]
+    # A line each: a wider box would cost the drawing its second column on many terminals.
+    lines.append(f"oldest {age(tally.oldest)}")
+    if tally.median is not None and age(tally.median) != age(tally.oldest):
+        lines.append(f"median {age(tally.median)}")
+    return lines
 
 
 def titles(flow: Flow, *, ascii: bool = False) -> dict[str, str]:
@@ -163,9 +162,19 @@ def titles(flow: Flow, *, ascii: bool = False) -> dict[str, str]:
     }
 
 
-def chart(
-    flow: Flow, walk: Walk | None = None, counts: Mapping[str, int] | None = None, *, ascii: bool = False
-) -> Chart:
+def caption(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *, ascii: bool = False) -> str:
+    """What is drawn: `standard flow · 12 orders`, `order 1001 · shipping · since 2026-11-22 15:02 UTC`."""
+    parts = [f"{printable(flow.name, ascii=ascii)} flow"]
+    if walk is not None:
+        parts = [f"order {printable(walk.order_id, ascii=ascii)}", titles(flow, ascii=ascii)[walk.state]]
+        if walk.steps:
+            parts.append(f"since {moment(walk.steps[-1].at)} UTC")
+    if counts is not None:
+        parts.append(orders(sum(tallied(count).orders for count in counts.values())))
+    return (" - " if ascii else " · ").join(parts)
+
+
+def chart(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *, ascii: bool = False) -> Chart:
     """The flow as nodes and edges. Raises NotFound when the walk's present state is not one of the flow's."""
     names = [state.name for state in flow.states]
     if walk is not None and walk.state not in names:
@@ -185,7 +194,7 @@ def chart(
             final=by_name[name].final,
             present=walk is not None and walk.state == name,
             visited=name in visited,
-            orders=None if counts is None else counts.get(name, 0),
+            tally=None if counts is None else tallied(counts.get(name, 0)),
         )
         for i, name in enumerate(order)
     )
@@ -225,6 +234,8 @@ def _edges(flow: Flow, walk: Walk | None, number: Mapping[str, int], spine: int,
     taken: dict[tuple[str | None, str | None, str], list[int]] = {}
     for step in walk.steps if walk is not None else ():
         taken.setdefault((step.trigger, step.source, step.target), []).append(step.number)
+    present = None if walk is None else walk.state
+    ahead = {(c.trigger, present, c.target) for c in (walk.choices if walk is not None else ())}
     edges = [
         Edge(
             trigger=printable(key[0], ascii=ascii),
@@ -232,6 +243,7 @@ def _edges(flow: Flow, walk: Walk | None, number: Mapping[str, int], spine: int,
             target=number[key[2]],
             guards=tuple(dict.fromkeys(found)),
             taken=tuple(taken.get(key, ())),
+            possible=key in ahead,
         )
         for key, found in guards.items()
     ]

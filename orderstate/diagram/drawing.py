@@ -1,28 +1,17 @@
-"""The drawing of a flow for a terminal, and what is said below it: guards, the path of an order, what it may do now."""
+"""The drawing of a flow for a terminal, with what is said above and below it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orderstate.diagram.canvas import Canvas, cells, wrap
 from orderstate.diagram.cards import draw_cards
-from orderstate.diagram.chart import (
-    ARROW,
-    ARROW_ASCII,
-    Chart,
-    Walk,
-    chart,
-    guard_rows,
-    moment,
-    orders,
-    printable,
-    titles,
-)
+from orderstate.diagram.chart import Chart, Counts, Walk, caption, chart
 from orderstate.diagram.layout import Layout
+from orderstate.diagram.notes import Note, notes
 
 if TYPE_CHECKING:
-    from orderstate.machine import Choice
     from orderstate.model import Flow
 
 MOST_EDGES = 80
@@ -38,24 +27,21 @@ def terminal(
     walk: Walk | None = None,
     width: int = 80,
     ascii: bool = False,
-    counts: Mapping[str, int] | None = None,
+    counts: Counts | None = None,
 ) -> str:
     """The flow, or one order's walk on it, as text of at most `width` columns (24 at least), ending with a newline.
 
-    `counts` says how many orders each state holds; with `ascii` no other character is used. There is no colour in it.
+    `counts` says how many orders each state holds, and how long if it has Tallies; with `ascii` no other character is
+    used. There is no colour in it.
     Raises NotFound when the walk's present state is not one of the flow's.
     """
     width = max(width, NARROWEST)
     pen = _Pen(width, ascii)
     drawn = chart(flow, walk, counts, ascii=ascii)
-    blocks = [pen.heading(flow, walk, counts), _picture(drawn, width, ascii)]
+    blocks = [wrap(caption(flow, walk, counts, ascii=ascii), width), _picture(drawn, width, ascii)]
     if walk is not None:
-        blocks += [pen.marks(), pen.path(flow, walk)]
-    if walk is not None and walk.choices:
-        blocks += [pen.possible(flow, walk.choices), pen.blocked(flow, walk)]
-    else:
-        blocks.append(pen.guards(flow))
-    blocks.append(pen.elsewhere(flow, counts or {}))
+        blocks.append(pen.marks())
+    blocks += [pen.note(note) for note in notes(flow, walk, counts, ascii=ascii)]
     return "\n\n".join("\n".join(line.rstrip(" ") for line in block) for block in blocks if block) + "\n"
 
 
@@ -83,19 +69,6 @@ class _Pen:
     def __init__(self, width: int, ascii: bool) -> None:
         self._width = width
         self._ascii = ascii
-        self._arrow = ARROW_ASCII if ascii else ARROW
-        self._dot = " - " if ascii else " · "
-
-    def heading(self, flow: Flow, walk: Walk | None, counts: Mapping[str, int] | None) -> list[str]:
-        """What is drawn."""
-        parts = [f"{self._safe(flow.name)} flow"]
-        if walk is not None:
-            parts = [f"order {self._safe(walk.order_id)}", self._title(flow, walk.state)]
-            if walk.steps:
-                parts.append(f"since {moment(walk.steps[-1].at)} UTC")
-        if counts is not None:
-            parts.append(orders(sum(counts.values())))
-        return wrap(self._dot.join(parts), self._width)
 
     def marks(self) -> list[str]:
         """How an order's walk is marked."""
@@ -104,80 +77,17 @@ class _Pen:
         line = "   ".join(parts)
         return [line] if len(line) <= self._width else [part for p in parts for part in wrap(p, self._width, "  ")]
 
-    def path(self, flow: Flow, walk: Walk) -> list[str]:
-        """The steps with their numbers and times."""
-        digits = max((len(str(step.number)) for step in walk.steps), default=1)
-        names = [self._title(flow, step.target) for step in walk.steps]
-        longest = max(map(cells, names), default=0)
-        rows = [
-            (
-                f"{step.number:>{digits}}  {name}{' ' * (longest - cells(name))}  {moment(step.at)}",
-                "placed" if step.source is None else self._safe(step.trigger or "-"),
-            )
-            for step, name in zip(walk.steps, names, strict=True)
-        ]
-        return self._rows("path taken (UTC)", rows)
+    def note(self, note: Note) -> list[str]:
+        """A note under its title; its remark stands apart."""
+        lines = [*wrap(note.title, self._width), *self._rows(note.rows)]
+        return lines if note.remark is None else [*lines, "", *wrap(note.remark, self._width)]
 
-    def possible(self, flow: Flow, choices: Sequence[Choice]) -> list[str]:
-        """The triggers that would go now."""
-        rows = [
-            (self._safe(choice.trigger), f"{self._arrow} {self._title(flow, choice.target)}")
-            for choice in choices
-            if choice.target is not None
-        ]
-        return self._rows("possible now", rows) if rows else ["possible now: nothing"]
-
-    def blocked(self, flow: Flow, walk: Walk) -> list[str]:
-        """The triggers that would not go, those with the same reasons together."""
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for choice in walk.choices:
-            if choice.target is None:
-                groups.setdefault(self._reasons(flow, walk, choice), []).append(self._safe(choice.trigger))
-        return self._rows("blocked", [(", ".join(named), "\n".join(why)) for why, named in groups.items()])
-
-    def guards(self, flow: Flow) -> list[str]:
-        """Which guards each trigger asks, in the order in which its transitions are tried."""
-        rows = guard_rows(flow, ascii=self._ascii)
-        lines = self._rows("guards", rows)
-        pairs = [(t.trigger, source) for t in flow.transitions for source in t.sources]
-        if rows and len(set(pairs)) < len(pairs):
-            lines += [
-                "",
-                *wrap("Where a trigger has several targets, the first whose guards agree is taken.", self._width),
-            ]
-        return lines
-
-    def elsewhere(self, flow: Flow, counts: Mapping[str, int]) -> list[str]:
-        """The orders that stand in states which the flow lacks."""
-        known = {state.name for state in flow.states}
-        rows = [(self._safe(name), orders(count)) for name, count in counts.items() if name not in known]
-        return self._rows("in states that this flow lacks", rows)
-
-    def _reasons(self, flow: Flow, walk: Walk, choice: Choice) -> tuple[str, ...]:
-        found = []
-        for refusal in choice.refusals:
-            if refusal.code == "not_from_here":
-                found.append(f"not from {self._title(flow, walk.state)}")
-                continue
-            found.append(self._safe(refusal.sentence))
-            if refusal.remedy:
-                found.append(f"try: {self._safe(refusal.remedy)}")
-        return tuple(found)
-
-    def _title(self, flow: Flow, state: str) -> str:
-        return titles(flow, ascii=self._ascii).get(state) or self._safe(state)
-
-    def _safe(self, text: str) -> str:
-        return printable(text, ascii=self._ascii)
-
-    def _rows(self, title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
-        """Two columns under a title; one below the other where the second would be squeezed."""
-        if not rows:
-            return []
-        left = max(cells(first) for first, _ in rows)
+    def _rows(self, rows: Sequence[tuple[str, str]]) -> list[str]:
+        """Two columns; one below the other where the second would be squeezed."""
+        left = max((cells(first) for first, _ in rows), default=0)
         room = self._width - left - 4
-        widest = max(cells(line) for _, second in rows for line in second.split("\n"))
-        lines = wrap(title, self._width)
+        widest = max((cells(line) for _, second in rows for line in second.split("\n")), default=0)
+        lines: list[str] = []
         for first, second in rows:
             parts = second.split("\n")
             if widest <= room or room >= self._width // 2:

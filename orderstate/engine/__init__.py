@@ -3,5 +3,6 @@
 from orderstate.engine.answer import Answer
 from orderstate.engine.asking import Explanation, History, Planned, Shown
 from orderstate.engine.engine import Engine
+from orderstate.engine.timers import Due
 
-__all__ = ["Answer", "Engine", "Explanation", "History", "Planned", "Shown"]
+__all__ = ["Answer", "Due", "Engine", "Explanation", "History", "Planned", "Shown"]

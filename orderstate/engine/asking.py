@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from orderstate.allocation import NO_OPTIONS, Options, Problem, stored
 from orderstate.engine.session import Session
+from orderstate.engine.timers import Due, timer
 from orderstate.errors import InvalidInput, NotFound
 from orderstate.geo import destination
 from orderstate.machine import Choice
@@ -23,6 +24,8 @@ class Shown:
     children: tuple[tuple[str, str], ...]
     plan: Plan | None
     next_step: str | None
+    timer: Due | None = None
+    """What the state fires by itself, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Explanation:
 
     order: Order
     choices: tuple[Choice, ...]
+    timer: Due | None = None
+    """What the state fires by itself, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def show(s: Session, order_id: str) -> Shown:
         children=tuple(orders.children(s.tx, order_id)),
         plan=Plan.read(decided["plan"]) if decided else None,
         next_step=s.machine.next_step(order.state),
+        timer=timer(s, order),
     )
 
 
@@ -104,7 +110,8 @@ def show_at(s: Session, order_id: str, version: int) -> Shown:
     if not 1 <= version <= now.version:
         raise InvalidInput("version", version, f"one of the versions 1 to {now.version} of {order_id}")
     found = fold(order_id, events.of(s.tx, order_id, version))
-    return replace(found, next_step=s.machine.next_step(found.order.state))
+    waiting = timer(s, found.order) if version == now.version else None
+    return replace(found, next_step=s.machine.next_step(found.order.state), timer=waiting)
 
 
 def fold(order_id: str, happened: list[Event]) -> Shown:
@@ -179,18 +186,21 @@ def why(s: Session, order_id: str, trigger: str | None) -> Explanation:
     order = orders.read(s.tx, order_id)
     if trigger is not None and trigger not in s.machine.triggers:
         raise NotFound.named("trigger", trigger, s.machine.triggers)
-    return Explanation(order, s.explain(order, trigger))
+    return Explanation(order, s.explain(order, trigger), timer(s, order))
 
 
 def plan(s: Session, order_id: str, options: Options, strategy: str | None) -> Planned:
     """Before the tie what would be tied; after it the stored plan, unless options or a strategy ask for another.
 
-    Raises NotFound; Refused for an order whose goods have left and that has no stored plan.
+    Raises NotFound; Refused for an order that ended without stock.
     """
     order = orders.read(s.tx, order_id)
     if options == NO_OPTIONS and strategy is None and s.machine.state(order.state).stock is not Stock.FREE:
         found = stored_plan(s, order)
         if found is not None:
             return found
+    ended = s.machine.ended(order)
+    if ended is not None and s.machine.state(order.state).stock is Stock.FREE:
+        raise s.machine.refused(order, "plan", [ended])
     proposed = s.plan(order, options, strategy)
     return Planned(order, proposed, stored=False, problem=s.problem)

@@ -8,7 +8,7 @@ from typing import Any
 
 from orderstate.allocation.reduce import reduce
 from orderstate.engine.answer import Answer
-from orderstate.engine.commands import Cancel, Fire, Redirect, Split
+from orderstate.engine.commands import Cancel, Fire, Redirect, Split, typed
 from orderstate.engine.moving import fire, release, split_off, without
 from orderstate.engine.session import Session, answer
 from orderstate.errors import Conflict, NotFound, Refused
@@ -87,10 +87,11 @@ def redirect(s: Session, c: Redirect) -> Answer:
         payload["released"] = release(s, order, number, orders.allocations(s.tx, order.serial))
         plan = s.plan(after)
         if plan.short:
+            untie = s.machine.untying(order.state)
             refusal = Refusal(
                 "stock_covers_order",
                 f"no plan covers {order.id} at {c.to}, so it stays as it is",
-                f"orderstate untie {order.id}",
+                typed(order.id, untie) if untie else f"orderstate why {order.id}",
                 {"short": dict(plan.short)},
             )
             raise s.machine.refused(order, c.name, [refusal])

@@ -9,22 +9,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from orderstate.allocation import NO_OPTIONS, Options
 from orderstate.errors import InvalidInput
 from orderstate.geo import destination
-from orderstate.model import MAX_QUANTITY, POOLS, PRIMARY, ROLES, SHORT_POLICIES
+from orderstate.model import MAX_QUANTITY, POOLS, PRIMARY, ROLES, SHORT_POLICIES, Flow
 
 _OWN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}\Z")  # children add to the id of their parent
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
 _WHOLE = re.compile(r"\d+\Z", re.ASCII)
 _SIGNED = re.compile(r"[+-]?\d+\Z", re.ASCII)
+VERBS = {"tie_inventory": "tie", "untie": "untie", "ship": "ship", "deliver": "deliver", "cancel": "cancel"}
+"""Triggers that a command of their own asks for."""
 MAX_TEXT = 1000
 MAX_KEY = 255
 MAX_LINES = 10_000
+
+
+def typed(order: str, trigger: str) -> str:
+    """What a person types to fire a trigger: `orderstate ship 1001`, `orderstate fire 1001 authorise`."""
+    verb = VERBS.get(trigger)
+    return f"orderstate fire {order} {trigger}" if verb is None else f"orderstate {verb} {order}"
 
 
 def quantity(field: str, value: object, *, least: int = 1) -> int:
@@ -115,8 +123,8 @@ class Command:
         """Check and normalise the command's own arguments."""
 
     def _set(self, **values: object) -> None:
-        for field, value in values.items():
-            object.__setattr__(self, field, value)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def fingerprint(self) -> str:
         """The command's name and normalised arguments, as text that is equal for equal commands."""
@@ -138,7 +146,10 @@ def _plain(value: object) -> object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place(Command):
-    """Record an order. `lines`: SKU to units, or pairs; `to`: `CC@LAT,LON` or `CC`; `short`: None for the setting's."""
+    """Record an order. `lines`: SKU to units, or pairs; `to`: `CC@LAT,LON` or `CC`; `short`: None for the setting's.
+
+    theirs: the id is that of another database, which may have counted it, so that it may be all digits.
+    """
 
     name = "place"
     lines: Any
@@ -146,15 +157,17 @@ class Place(Command):
     id: str | None = None
     short: str | None = None
     contact: str | None = None
+    theirs: bool = False
 
     def _check(self) -> None:
         self._set(lines=line_items(self.lines), to=str(destination(self.to)), contact=text("contact", self.contact))
         if self.short is not None and self.short not in SHORT_POLICIES:
             raise InvalidInput("short", self.short, "one of " + ", ".join(SHORT_POLICIES))
         if self.id is not None:
-            if not isinstance(self.id, str) or not _OWN_ID.match(self.id):
+            allowed = _ID if self.theirs else _OWN_ID  # it may be that of a child
+            if not isinstance(self.id, str) or not allowed.match(self.id):
                 raise InvalidInput("id", self.id, "1 to 64 letters, digits, '.', '_' or '-'")
-            if self.id.isdigit():
+            if self.id.isdigit() and not self.theirs:
                 raise InvalidInput("id", self.id, "an id of your own, which must not be all digits")
 
 
@@ -182,7 +195,8 @@ def strategy_name(value: object) -> None:
 class Fire(OrderCommand):
     """Fire a trigger. `options`, `strategy` (None: the setting's) and `force` matter where it ties.
 
-    force: the order may wait for stock even where the options, and not the stock, leave it short.
+    force: the order may wait for stock even where the options, and not the stock, leave it short. timer: only if this
+    is what the order's state says is due now.
     """
 
     name = "fire"
@@ -191,6 +205,7 @@ class Fire(OrderCommand):
     options: Options = NO_OPTIONS
     strategy: str | None = None
     force: bool = False
+    timer: bool = False
 
     def _check(self) -> None:
         OrderCommand._check(self)
@@ -314,6 +329,8 @@ class Adjust(Command):
             self._set(by_units=-size if given.startswith("-") else size)
         if self.to_units is not None:
             self._set(to_units=quantity("to", self.to_units, least=0))
+        if not isinstance(self.untie, bool):
+            raise InvalidInput("untie", self.untie, "true or false")
         if self.safety is not None:
             self._set(safety=quantity("safety", self.safety, least=0))
         self._set(reason=text("reason", self.reason))
@@ -371,3 +388,22 @@ class Configure(Command):
             raise InvalidInput("setting", self.setting, "the name of a setting", hint="orderstate config list")
         if self.value is not None and not isinstance(self.value, str):
             raise InvalidInput("value", self.value, "text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseFlow(Command):
+    """Put a flow in force: a model.Flow, a document, or `standard`; `mapping`: where orders of old states go."""
+
+    name = "use_flow"
+    flow: Any
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+    def _check(self) -> None:
+        from orderstate.flow import document, from_document  # no other command needs to read flows
+
+        given = {"extends": "standard", "name": "standard"} if self.flow == "standard" else self.flow
+        whole = given if isinstance(given, Flow) else from_document(given)
+        pairs = self.mapping
+        if not isinstance(pairs, Mapping) or not all(isinstance(n, str) for pair in pairs.items() for n in pair):
+            raise InvalidInput("map", pairs, 'old states with their new ones, such as {"pending": "received"}')
+        self._set(flow=document(whole), mapping=dict(pairs))

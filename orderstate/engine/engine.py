@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
 from orderstate.allocation import Options
-from orderstate.engine import changing, moving, retying, stocking
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import (
     MAX_KEY,
     Adjust,
     Advance,
     Cancel,
-    Command,
     Configure,
-    Count,
     Fire,
     Place,
     Receive,
@@ -26,27 +22,16 @@ from orderstate.engine.commands import (
     Retie,
     SetFacility,
     Split,
+    UseFlow,
 )
-from orderstate.engine.reader import Reader, microseconds
+from orderstate.engine.reader import microseconds
+from orderstate.engine.runner import Runner
 from orderstate.engine.session import Session
-from orderstate.errors import InvalidInput, KeyReused, OrderstateError, Refused, StockShort
+from orderstate.engine.timers import Due
+from orderstate.errors import InvalidInput, OrderstateError, Refused, StaleVersion
+from orderstate.model import Flow
 from orderstate.store import events
 from orderstate.store.sqlite import SqliteStore, location
-
-HANDLERS: Mapping[type[Command], Callable[[Session, Any], Answer]] = {
-    Place: moving.place,
-    Fire: moving.fire,
-    Retie: retying.retie,
-    Advance: moving.advance,
-    Cancel: changing.cancel,
-    Redirect: changing.redirect,
-    Split: changing.split,
-    Receive: stocking.receive,
-    Adjust: stocking.adjust,
-    Count: stocking.count,
-    SetFacility: stocking.set_facility,
-    Configure: stocking.configure,
-}
 
 
 class Common(TypedDict, total=False):
@@ -98,7 +83,7 @@ class _Undo(Exception):
     """The dry run is over."""
 
 
-class Engine(Reader):
+class Engine(Runner):
     """Orders, stock and facilities of one database.
 
         with Engine.open("orderstate.db") as engine:
@@ -128,91 +113,6 @@ class Engine(Reader):
         path, _ = location(str(database))
         create(path)
         return cls.open(database, clock=clock)
-
-    def execute(self, command: Command) -> Answer:
-        """Run one command in its own transaction."""
-        outcome = self._alone(command)
-        if isinstance(outcome, OrderstateError):
-            raise outcome
-        return outcome
-
-    def run(self, commands: Iterable[Command], *, batch: int = 1) -> Iterator[Answer | OrderstateError]:
-        """Run many commands, `batch` to a transaction, and give each one's answer or error once it is durable.
-
-        A command that is refused changes nothing and does not stop the others. Raises what concerns the whole database:
-        Locked, ReadOnly, Damaged.
-        """
-        if batch < 1:
-            raise InvalidInput("batch", batch, "a whole number from 1")
-        queue = iter(commands)
-        while chunk := list(islice(queue, batch)):
-            if len(chunk) == 1:
-                yield self._alone(chunk[0])
-                continue
-            with self.store.write() as tx:
-                session = Session(tx, self.machine, self._cache, self.clock())
-                outcomes = [self._attempt(session, command) for command in chunk]
-            yield from outcomes
-
-    def all_or_nothing(self, commands: Iterable[Command]) -> list[Answer]:
-        """Run many commands in one transaction; the first that fails undoes all and is raised."""
-        with self.store.write() as tx:
-            session = Session(tx, self.machine, self._cache, self.clock())
-            return [self._once(session, command) for command in commands]
-
-    def _alone(self, command: Command) -> Answer | OrderstateError:
-        # A savepoint costs a durable command as much as two rows, and alone it would undo what the transaction undoes.
-        with self.store.write() as tx:
-            session = Session(tx, self.machine, self._cache, self.clock())
-            try:
-                return self._once(session, command)
-            except OrderstateError as error:
-                tx.begin_again()
-                self._count_refusal(session, error)
-                return error
-
-    def _attempt(self, session: Session, command: Command) -> Answer | OrderstateError:
-        execute = session.tx.execute
-        execute("SAVEPOINT command")
-        try:
-            answer = self._once(session, command)
-        except OrderstateError as error:
-            execute("ROLLBACK TO command")
-            self._count_refusal(session, error)
-            return error
-        finally:
-            execute("RELEASE command")
-        return answer
-
-    def _once(self, session: Session, command: Command) -> Answer:
-        session.now = self.clock() if command.at is None else command.at
-        session.role, session.by = command.role, command.by
-        handler = HANDLERS[type(command)]
-        if command.key is None:
-            return handler(session, command)
-        fingerprint = command.fingerprint()
-        first = events.first_answer(session.tx, command.key)
-        if first is None:
-            answer = handler(session, command)
-            events.remember(session.tx, command.key, fingerprint, answer.document, session.now)
-            return answer
-        if first[0] != fingerprint:
-            raise KeyReused(
-                f"key {command.key!r} was used before for another {first[1]['command']}",
-                hint="use a new key, or repeat the first command unchanged",
-                key=command.key,
-                first=first[1],
-            )
-        return Answer(first[1], repeated=True)
-
-    def _count_refusal(self, session: Session, error: OrderstateError) -> None:
-        order, trigger = error.values.get("order"), error.values.get("trigger")
-        if not isinstance(error, Refused | StockShort) or not isinstance(order, str) or not isinstance(trigger, str):
-            return
-        row = session.tx.execute(session.tx.sql.order_at, (order,)).fetchone()
-        if row is not None:
-            codes = [b.code for b in error.blocked] or [error.code]
-            events.count_refusal(session.tx, row[2], trigger, codes, session.now)
 
     def place(
         self,
@@ -270,7 +170,7 @@ class Engine(Reader):
         outcomes: list[Answer | OrderstateError] = []
         queue = list(commands)
         with suppress(_Undo), self.store.write() as tx:
-            session = Session(tx, self.machine, self._cache, self.clock())
+            session = Session(tx, self._cache, self.clock())
             outcomes = [self._attempt(session, command) for command in queue]
             raise _Undo
         yield from outcomes
@@ -283,10 +183,13 @@ class Engine(Reader):
         So stock goes to an older order that it completes before a younger one gets any. An order that stock still does
         not cover gives StockShort and goes on waiting.
         """
+        machine = self.machine
         for state in self.waiting_states():
-            yield from self.run(
-                Fire(order=order.id, trigger="tie_inventory", **common) for order in self._all_in(state, sku=sku)
-            )
+            trigger = machine.tying(state)
+            if trigger is not None:
+                yield from self.run(
+                    Fire(order=order.id, trigger=trigger, **common) for order in self._all_in(state, sku=sku)
+                )
 
     def untie(self, order: str, **common: Unpack[ToOrder]) -> Answer:
         """Give the order's stock back."""
@@ -364,6 +267,41 @@ class Engine(Reader):
     def split(self, order: str, facility: str, **common: Unpack[ToOrder]) -> Answer:
         """Let what is tied at one facility move by itself, as a child order. Raises Refused."""
         return self.execute(Split(order=order, facility=facility, **common))
+
+    def fire_due(
+        self, *, limit: int | None = None, skip: Callable[[Due], bool] = lambda _: False
+    ) -> Iterator[Answer | OrderstateError]:
+        """Fire every timer that is due now, those due longest first, each durable by itself, as role `system`.
+
+        `skip` is asked of each just before, and keeps it from being fired.
+
+        What a guard refuses stays due, is tried again at the next call, and does not count for `limit`, so that it
+        keeps nobody else waiting. An order that moved on meanwhile, or whose timer a new flow took away, is left.
+        """
+        fired = 0
+        for due in self._due():
+            if fired == limit:
+                return
+            if skip(due):
+                continue
+            fire = Fire(
+                order=due.order, trigger=due.trigger, if_version=due.version, role="system", by="timer", timer=True
+            )
+            (outcome,) = self.run([fire])
+            if isinstance(outcome, StaleVersion):
+                continue
+            fired += isinstance(outcome, Answer)
+            yield outcome
+
+    def use_flow(
+        self, flow: Flow | Mapping[str, Any], *, mapping: Mapping[str, str] | None = None, **common: Unpack[Common]
+    ) -> Answer:
+        """Put a flow in force for this database; `mapping`: where orders in states that it lacks go.
+
+        Raises Refused with every reason where the check finds errors, or where it would strand orders; InvalidInput and
+        NotFound for a mapping that cannot be.
+        """
+        return self.execute(UseFlow(flow=flow, mapping=mapping or {}, **common))
 
     def receive(
         self, facility: str, sku: str, quantity: int, *, pool: str = "primary", **common: Unpack[Common]

@@ -9,7 +9,8 @@ from typing import Any
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import Advance, Fire, Place
 from orderstate.engine.session import Session, answer
-from orderstate.errors import Conflict, OrderstateError, Refused
+from orderstate.engine.timers import still_due
+from orderstate.errors import Conflict, OrderstateError, Refused, StaleVersion
 from orderstate.geo import destination
 from orderstate.model import Allocation, Line, Order, Plan, Refusal, Shipment, Stock, Transition
 from orderstate.store import orders, stock
@@ -17,9 +18,14 @@ from orderstate.store import orders, stock
 ATTEMPTS = 3
 """How often a tie that lost its stock to another order is planned again."""
 
+_LONGEST_COUNTED = 18
+"""Digits that an id counted here never has: nobody places so many orders."""
+
 
 def place(s: Session, c: Place) -> Answer:
     """Record a new order in the initial state: OrderPlaced. Nothing is reserved."""
+    if c.theirs and c.id is not None and c.id.isdigit() and len(c.id) < _LONGEST_COUNTED:
+        orders.count_past(s.tx, int(c.id))
     order = new_order(
         s,
         c.id or orders.generated_id(s.tx),
@@ -41,11 +47,15 @@ def new_order(
     contact: str | None = None,
     parent: str | None = None,
     placed_at: int | None = None,
+    state: str | None = None,
 ) -> Order:
-    """Insert an order with its OrderPlaced. Raises Refused where the id is taken, NotFound for an unknown SKU."""
+    """Insert an order with its OrderPlaced; in the initial state of the flow, unless a state is named.
+
+    Raises Refused where the id is taken, NotFound for an unknown SKU.
+    """
     order = Order(
         id=order_id,
-        state=s.machine.flow.initial,
+        state=state or s.machine.flow.initial,
         version=1,
         placed_at=s.now if placed_at is None else placed_at,
         entered_at=s.now,
@@ -72,6 +82,8 @@ def new_order(
 def fire(s: Session, c: Fire) -> Answer:
     """Fire one trigger. Asking for the state that the order is in already changes nothing and succeeds."""
     order = s.order(c.order, c.if_version)
+    if c.timer and not still_due(s, order, c.trigger):
+        raise StaleVersion(f"{order.id}: {c.trigger} is not due any more", hint=f"orderstate show {order.id}")
     if order.state in s.machine.arrives(c.trigger) and c.trigger not in s.machine.choices(order.state):
         return answer(c.name, order, order, [], trigger=c.trigger)
     return _move(s, c, order, c.trigger, c.reason)
@@ -94,7 +106,7 @@ def _move(s: Session, c: Fire | Advance, order: Order, trigger: str, reason: str
         taken = s.machine.fire(order, trigger, facts)
         effect = s.machine.effect(order.state, taken.target)
         if effect != (Stock.FREE, Stock.TIED):
-            plan = facts.plan() if taken.event == "OrderBackordered" else None
+            plan = facts.plan() if s.machine.short_of_stock(order.state, taken) else None
             return _carry_out(s, order, taken, effect, reason, plan, c.name)
         done = _tie(s, order, taken, facts.plan(), reason, c.name)
         if done is not None:
@@ -213,6 +225,8 @@ def split_off(s: Session, order: Order, moved: Mapping[str, int], written: list[
         contact=order.contact,
         parent=order.id,
         placed_at=order.placed_at,
+        # What was asked of the customer on the way here (a payment, say) was asked for the whole order.
+        state=order.state if s.machine.state(order.state).stock is Stock.FREE else None,
     )
     written.append(f"{child.id}:1")
     return child

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
 from orderstate.allocation import NO_OPTIONS, Options
-from orderstate.engine import asking, stocking
+from orderstate.engine import asking, stocking, timers
 from orderstate.engine.session import Cache, Session
 from orderstate.errors import InvalidInput
-from orderstate.machine import Machine, standard
-from orderstate.model import Facility, Order, OrderSummary, Stock, StockLevel
+from orderstate.machine import Machine
+from orderstate.model import Facility, Flow, Order, OrderSummary, State, Stock, StockLevel, Subscriber, Tally
 from orderstate.settings import SETTINGS
-from orderstate.store import network, orders, stock
+from orderstate.store import deliveries, network, orders, stock
 from orderstate.store.sqlite import SqliteStore, Transaction
 
 
@@ -29,8 +31,22 @@ class Reader:
     def __init__(self, store: SqliteStore, *, clock: Callable[[], int] = microseconds) -> None:
         self.store = store
         self.clock = clock
-        self.machine: Machine = standard()
         self._cache = Cache()
+
+    @property
+    def machine(self) -> Machine:
+        """The flow in force, compiled. Setting one uses it instead, in this engine alone: for what-ifs, unchecked."""
+        with self.store.read() as tx:
+            return self._ask(tx).machine
+
+    @machine.setter
+    def machine(self, machine: Machine) -> None:
+        self._cache = Cache(machine, self._cache.silent)
+
+    @property
+    def flow(self) -> Flow:
+        """The flow in force."""
+        return self.machine.flow
 
     def close(self) -> None:
         """Give everything back."""
@@ -43,9 +59,24 @@ class Reader:
         self.close()
 
     def _ask(self, tx: Transaction, role: str = "operator") -> Session:
-        session = Session(tx, self.machine, self._cache, self.clock())
+        session = Session(tx, self._cache, self.clock())
         session.role = role
         return session
+
+    @property
+    def silent(self) -> bool:
+        """What this engine does is history: it is written as ever, but no subscriber hears of it."""
+        return self._cache.silent
+
+    @silent.setter
+    def silent(self, silent: bool) -> None:
+        self._cache = Cache(self._cache.instead, silent)
+
+    @property
+    def id(self) -> str:
+        """The database's random id, which makes the ids of its events unique in the world."""
+        with self.store.read() as tx:
+            return str(network.setting(tx, "database.id"))
 
     def show(self, order: str, version: int | None = None) -> asking.Shown:
         """The order with allocations, shipments, children and plan; as it was at `version`, if given."""
@@ -79,11 +110,11 @@ class Reader:
             raise InvalidInput("limit", limit, "a whole number from 1 to 100000")
         with self.store.read() as tx:
             session = self._ask(tx)
-            states: Sequence[str] | None = [self.machine.state(state).name] if state else None
+            states: Sequence[str] | None = [session.machine.state(state).name] if state else None
             if waiting:
-                states = self.waiting_states() if state is None else states
+                states = stocking.waiting_states(session.machine) if state is None else states
             elif older_than is not None and states is None:
-                states = [s.name for s in self.machine.flow.states if not s.final]
+                states = [s.name for s in session.machine.flow.states if not s.final]
             if sku is not None and not stock.known(tx, sku):
                 raise orders.unknown_sku(tx, sku)
             if facility is not None:
@@ -135,6 +166,38 @@ class Reader:
                 return
             after = page[-1]
 
+    def due(self, *, limit: int = 1000) -> list[timers.Due]:
+        """The timers that are due now by the engine's clock, those due longest first."""
+        return list(islice(self._due(), limit))
+
+    def next_due(self) -> timers.Due | None:
+        """The timer that is due next, or is due longest; None where no order waits for one."""
+        with self.store.read() as tx:
+            return timers.next_due(self._ask(tx))
+
+    def _due(self) -> Iterator[timers.Due]:
+        """Every timer that is due now, read page by page, so that those may be fired that were given.
+
+        What falls due meanwhile is left for the next time: orders that timers hand round would never end otherwise.
+        """
+        now = self.clock()
+        states = timers.timed(self.flow)
+        return merge(*(self._due_in(state, now) for state in states), key=lambda due: (due.due_at, due.order))
+
+    def _due_in(self, state: State, now: int) -> Iterator[timers.Due]:
+        page: list[timers.Due] = []
+        while True:
+            with self.store.read() as tx:
+                page = timers.due_in(self._ask(tx), state, now, page[-1] if page else None)
+            yield from page
+            if len(page) < timers.PAGE:
+                return
+
+    def subscribers(self) -> list[Subscriber]:
+        """Every subscriber, by name."""
+        with self.store.read() as tx:
+            return deliveries.subscribers(tx)
+
     def settings(self) -> dict[str, str]:
         """Every setting with the value in force, as text."""
         with self.store.read() as tx:
@@ -146,6 +209,20 @@ class Reader:
         with self.store.read() as tx:
             rows = {state: n for state, n, _ in tx.execute(tx.sql.count_states).fetchall()}
         return {state.name: rows.get(state.name, 0) for state in self.machine.flow.states}
+
+    def tallies(self) -> dict[str, Tally]:
+        """How many orders are in each state of the flow, and how long they have been there; then the same of states
+        that hold orders though the flow in force lacks them.
+
+        Reads the index of states and times only: once through for the numbers, half through a state for its median.
+        """
+        with self.store.read() as tx:
+            session = self._ask(tx)
+            found = dict.fromkeys((state.name for state in session.machine.flow.states), Tally(0))
+            for state, number, first in tx.execute(tx.sql.count_states).fetchall():
+                (middle,) = tx.execute(tx.sql.count_middle, (state, (number - 1) // 2)).fetchone()
+                found[state] = Tally(number, max(0, session.now - first), max(0, session.now - middle))
+        return found
 
     def _all_in(self, state: str, *, sku: str | None = None) -> Iterator[OrderSummary]:
         """The orders that are in the state now, oldest first, read page by page."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from orderstate.allocation import NO_OPTIONS, Options
 from orderstate.engine.commands import (
+    VERBS,
     Adjust,
     Advance,
     Cancel,
@@ -19,12 +20,14 @@ from orderstate.engine.commands import (
     Redirect,
     SetFacility,
     Split,
+    UseFlow,
 )
 from orderstate.errors import InvalidInput, NotFound
+from orderstate.machine import CANCEL, TIE
 
 _COMMON = {"key": "key", "as": "role", "by": "by"}
 _PLAN = ("only", "exclude", "max_shipments", "complete", "whole_lines")
-_TRIGGERS = {"tie": "tie_inventory", "untie": "untie", "ship": "ship", "deliver": "deliver"}
+_TRIGGERS = {verb: trigger for trigger, verb in VERBS.items() if trigger != CANCEL}  # a cancel has its own fields
 
 
 def read(document: object) -> Command:
@@ -46,7 +49,7 @@ def read(document: object) -> Command:
     except KeyError as missing:
         raise InvalidInput(str(missing.args[0]), None, f"a value, which {name} needs") from missing
     if fields:
-        odd, known = next(iter(fields)), _FIELDS[name]
+        odd, known = next(iter(fields)), FIELDS[name]
         raise InvalidInput("field", odd, f"a field of {name}: {', '.join(known)}", hint=_near(odd, known))
     return command
 
@@ -111,7 +114,7 @@ def _place(fields: dict[str, Any], common: dict[str, Any]) -> Command:
 def _fire(trigger: str | None) -> Callable[[dict[str, Any], dict[str, Any]], Command]:
     def read_one(fields: dict[str, Any], common: dict[str, Any]) -> Command:
         given = trigger if trigger is not None else fields.pop("trigger")
-        plans = trigger in (None, "tie_inventory")
+        plans = trigger in (None, TIE)
         more = _taken(fields, "reason", "strategy") if plans else _taken(fields, "reason")
         options = _options(fields) if plans else NO_OPTIONS
         return Fire(trigger=given, options=options, **_to_order(fields, common), **more)
@@ -169,6 +172,10 @@ def _config(fields: dict[str, Any], common: dict[str, Any]) -> Command:
     return Configure(setting=fields.pop("setting"), value=None if value is None else str(value), **common)
 
 
+def _use_flow(fields: dict[str, Any], common: dict[str, Any]) -> Command:
+    return UseFlow(flow=fields.pop("flow"), mapping=fields.pop("map", {}), **common)
+
+
 def _text(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidInput(field, value, "text")
@@ -189,11 +196,12 @@ _READERS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Command]] = {
     "facility_add": _facility(True),
     "facility_set": _facility(False),
     "config_set": _config,
+    "use_flow": _use_flow,
 }
 
 _EVERY = ["key", "as", "by"]
 _ORDER = ["order", "if_version"]
-_FIELDS: dict[str, list[str]] = {
+FIELDS: dict[str, list[str]] = {
     "place": ["lines", "to", "id", "short", "contact", *_EVERY],
     "tie": [*_ORDER, "reason", "strategy", *_PLAN, *_EVERY],
     **{name: [*_ORDER, "reason", *_EVERY] for name in ("untie", "ship", "deliver")},
@@ -208,4 +216,6 @@ _FIELDS: dict[str, list[str]] = {
     "facility_add": ["facility", "at", "country", "name", "gateway", "priority", "closed", "costs", *_EVERY],
     "facility_set": ["facility", "at", "country", "name", "gateway", "priority", "closed", "costs", *_EVERY],
     "config_set": ["setting", "value", *_EVERY],
+    "use_flow": ["flow", "map", *_EVERY],
 }
+"""The fields of each command, by its name."""

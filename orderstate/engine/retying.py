@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from orderstate.engine.answer import Answer
-from orderstate.engine.commands import Fire, Retie
+from orderstate.engine.commands import Fire, Retie, typed
 from orderstate.engine.moving import fire
 from orderstate.engine.session import Session
-from orderstate.errors import StockShort
+from orderstate.errors import Refused, StockShort
 from orderstate.model import Order, Refusal, Stock
 from orderstate.store import orders
 
@@ -26,8 +26,9 @@ def retie(s: Session, c: Retie) -> Answer:
     order = s.order(c.order, c.if_version)
     if s.machine.state(order.state).stock is not Stock.TIED:
         sentence = f"{order.id} is {order.state}: only a tied order can be tied again"
-        refusal = Refusal("not_tied", sentence, f"orderstate tie {order.id}", {"state": order.state})
-        raise s.machine.refused(order, "tie", [refusal])
+        trigger = s.machine.tying(order.state)
+        remedy = typed(order.id, trigger) if trigger else f"orderstate why {order.id}"
+        raise s.machine.refused(order, "tie", [Refusal("not_tied", sentence, remedy, {"state": order.state})])
     held = orders.allocations(s.tx, order.serial)
     before = s.cost(order, held)
     try:
@@ -39,8 +40,16 @@ def retie(s: Session, c: Retie) -> Answer:
 
 def _again(s: Session, c: Retie, order: Order, before: int, held: tuple[Any, ...]) -> Answer:
     who: dict[str, Any] = {"order": order.id, "role": c.role, "by": c.by}
-    freed = fire(s, Fire(trigger="untie", reason="tied again", **who))
+    untie = s.machine.untying(order.state)
+    if untie is None:
+        raise _no_way_back(s, order, "no trigger gives its stock back so that it can be tied again")
+    freed = fire(s, Fire(trigger=untie, reason="tied again", **who))
     pending = s.order(order.id)
+    tie = s.machine.tying(pending.state)
+    if tie is None or order.state not in s.machine.targets(pending.state, tie):
+        if c.if_saves:
+            raise _AsItWas
+        raise _no_way_back(s, order, f"{untie} leads to {pending.state}, from where no tie leads back to {order.state}")
     plan = s.plan(pending, c.options, c.strategy)
     if plan.short and not c.force:
         refusal = Refusal(
@@ -60,8 +69,10 @@ def _again(s: Session, c: Retie, order: Order, before: int, held: tuple[Any, ...
         )
     if not plan.short and (plan.allocations == held or (c.if_saves and plan.cost >= before)):
         raise _AsItWas
-    tied = fire(s, Fire(trigger="tie_inventory", options=c.options, strategy=c.strategy, force=c.force, **who))
+    tied = fire(s, Fire(trigger=tie, options=c.options, strategy=c.strategy, force=c.force, **who))
     after = s.order(order.id)
+    if c.if_saves and after.state != order.state:
+        raise _AsItWas
     document = {
         **tied.document,
         **_head(c, order, after),
@@ -73,6 +84,12 @@ def _again(s: Session, c: Retie, order: Order, before: int, held: tuple[Any, ...
         cost = s.cost(after, orders.allocations(s.tx, after.serial))
         document |= {"cost": cost, "saves": before - cost}
     return Answer(document)
+
+
+def _no_way_back(s: Session, order: Order, reason: str) -> Refused | StockShort:
+    sentence = f"{order.id} cannot be tied again from {order.state}: {reason}"
+    remedy = f"orderstate why {order.id}"
+    return s.machine.refused(order, "tie", [Refusal("no_way_back", sentence, remedy, {"state": order.state})])
 
 
 def _head(c: Retie, before: Order, after: Order) -> dict[str, Any]:

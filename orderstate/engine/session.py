@@ -2,51 +2,105 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from orderstate.allocation import NO_OPTIONS, Network, Options, Problem, check, propose, stored
 from orderstate.engine.answer import Answer
-from orderstate.errors import StaleVersion
+from orderstate.engine.listeners import NOBODY, Listeners
+from orderstate.errors import InvalidInput, NotFound, NotInstalled, StaleVersion
 from orderstate.guards import Facts
-from orderstate.machine import Choice, Machine
+from orderstate.machine import Choice, Machine, standard
 from orderstate.model import Allocation, Event, Order, Plan
 from orderstate.settings import Settings
-from orderstate.store import events, network, orders, stock
+from orderstate.store import deliveries, events, network, orders, stock
 from orderstate.store.sqlite import Transaction
+
+FLOW = "flow"
+"""The key under which the settings keep the flow in force, where it is not the standard one."""
+
+
+@lru_cache(maxsize=8)
+def in_force(document: str | None) -> Machine:
+    """The machine of a flow's document in JSON; the standard one where there is none.
+
+    Raises NotInstalled where it names a guard that is not installed here, or that takes other parameters by now.
+    """
+    if document is None:
+        return standard()
+    from orderstate.flow.writing import recorded  # the standard flow is there already
+
+    kept = json.loads(document)
+    try:
+        return Machine(recorded(kept))
+    except (NotFound, InvalidInput) as error:
+        raise NotInstalled(
+            f"the flow in force, {kept['name']}, cannot be used here: {error.sentence}",
+            hint="install what offers it, or put another flow in force: orderstate flow use FILE",
+            code="flow_unusable",
+            flow=kept["name"],
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all commands of a database stand on, and what seldom changes."""
+
+    settings: Settings
+    network: Network
+    machine: Machine
+    listeners: Listeners
 
 
 @dataclass(slots=True)
 class Cache:
-    """What an engine keeps between transactions: the network, until its version moves on."""
+    """What an engine keeps between transactions: the ground, until the network's version moves on."""
 
-    version: int = 0
-    settings: Settings | None = None
-    network: Network | None = None
+    instead: Machine | None = None
+    """Instead of the flow in force, if somebody set one."""
+    silent: bool = False
+    """What is done is history: no subscriber hears of it."""
+    _ground: tuple[int, Ground] | None = None
+    _machine: tuple[int, Machine] | None = None
 
-    def read(self, tx: Transaction) -> tuple[Settings, Network]:
-        """Settings and network as this transaction sees them; one small read while nothing changed."""
-        version = network.version(tx)
-        if version != self.version or self.settings is None or self.network is None:
-            self.settings, self.network = _fresh(tx)
-            self.version = version
-        return self.settings, self.network
+    def ground(self, tx: Transaction, version: int) -> Ground:
+        """The ground at this version of the network; nothing is read while it stays the same."""
+        if self._ground is None or self._ground[0] != version:
+            self._ground = version, self.fresh(tx)
+        return self._ground[1]
 
+    def machine(self, tx: Transaction, version: int) -> Machine:
+        """The flow at this version of the network, without the rest: what most questions need."""
+        if self.instead is not None:
+            return self.instead
+        if self._ground is not None and self._ground[0] == version:
+            return self._ground[1].machine
+        if self._machine is None or self._machine[0] != version:
+            self._machine = version, in_force(network.setting(tx, FLOW))
+        return self._machine[1]
 
-def _fresh(tx: Transaction) -> tuple[Settings, Network]:
-    settings = Settings.read(network.settings(tx))
-    return settings, Network(network.facilities(tx), settings)
+    def fresh(self, tx: Transaction) -> Ground:
+        """The ground, read anew."""
+        rows = network.settings(tx)
+        settings = Settings.read(rows)
+        return Ground(
+            settings,
+            Network(network.facilities(tx), settings),
+            self.instead or in_force(rows.get(FLOW)),
+            NOBODY if self.silent else Listeners.of(deliveries.subscribers(tx)),
+        )
 
 
 class Session:
     """One transaction: the store's statements, the machine, the moment, and who asks."""
 
-    __slots__ = ("_cache", "_ground", "by", "changes_network", "machine", "now", "problem", "role", "tx")
+    __slots__ = ("_cache", "_ground", "_version", "by", "changes_network", "now", "problem", "role", "trace", "tx")
 
-    def __init__(self, tx: Transaction, machine: Machine, cache: Cache, now: int) -> None:
+    def __init__(self, tx: Transaction, cache: Cache, now: int) -> None:
         self.tx = tx
-        self.machine = machine
         self.now = now
         self.role = "operator"
         self.by: str | None = None
@@ -54,26 +108,41 @@ class Session:
         """This transaction changed facilities or settings: it may yet be undone, so nobody else may cache them."""
         self.problem: Problem | None = None
         """The problem that the newest plan answers."""
+        self.trace: str | None = None
+        """W3C traceparent of the command that runs, kept with the events that it writes."""
         self._cache = cache
-        self._ground: tuple[Settings, Network] | None = None
+        self._ground: Ground | None = None
+        self._version: int | None = None
 
-    def ground(self) -> tuple[Settings, Network]:
-        """The settings in force, and the facilities, ready for planning."""
+    def ground(self) -> Ground:
+        """Settings, facilities, flow and subscribers as this transaction sees them."""
         if self.changes_network:
-            return _fresh(self.tx)
+            return self._cache.fresh(self.tx)
         if self._ground is None:  # nobody else can change them while this transaction lasts
-            self._ground = self._cache.read(self.tx)
+            self._ground = self._cache.ground(self.tx, self._seen())
         return self._ground
+
+    def _seen(self) -> int:
+        if self._version is None:
+            self._version = network.version(self.tx)
+        return self._version
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
-        return self.ground()[0]
+        return self.ground().settings
 
     @property
     def network(self) -> Network:
         """The facilities, ready for planning."""
-        return self.ground()[1]
+        return self.ground().network
+
+    @property
+    def machine(self) -> Machine:
+        """The flow in force."""
+        if self._ground is not None or self.changes_network:
+            return self.ground().machine
+        return self._cache.machine(self.tx, self._seen())
 
     def order(self, order_id: str, if_version: int | None = None) -> Order:
         """The order, locked for this transaction. Raises NotFound, StaleVersion."""
@@ -93,15 +162,15 @@ class Session:
 
         Raises NotFound for an unknown strategy, PlanRejected for a strategy that raises or breaks the rules.
         """
-        settings, sites = self.ground()
-        problem = sites.problem(
+        ground = self.ground()
+        problem = ground.network.problem(
             order.destination,
             {line.sku: line.open for line in order.lines if line.open},
             stock.for_order(self.tx, order.serial),
             {line.sku: line.grams for line in order.lines},
             options,
         )
-        plan = propose(problem, strategy or settings.strategy)
+        plan = propose(problem, strategy or ground.settings.strategy)
         check(problem, plan)
         self.problem = problem
         return plan
@@ -164,10 +233,11 @@ class Session:
         trigger: str | None = None,
         source: str | None = None,
         target: str | None = None,
+        listeners: Sequence[str] | None = None,
     ) -> str:
-        """Write one event; returns its id."""
-        event = Event(subject, number, kind, self.now, self.role, self.by, trigger, source, target, payload)
-        events.insert(self.tx, event)
+        """Write one event; returns its id. `listeners`: who hears of it, if the caller asked that already."""
+        event = Event(subject, number, kind, self.now, self.role, self.by, trigger, source, target, payload, self.trace)
+        events.insert(self.tx, event, self.ground().listeners.to(kind) if listeners is None else listeners)
         return event.id
 
 

@@ -13,7 +13,7 @@ from orderstate.engine.moving import fire
 from orderstate.engine.session import Session
 from orderstate.errors import InvalidInput, NotFound, Refused
 from orderstate.geo import country, gateway_text, position
-from orderstate.machine import Machine
+from orderstate.machine import UNTIE, Machine
 from orderstate.model import Facility, Refusal, Stock, StockLevel
 from orderstate.settings import SETTINGS, facility_cost, parse
 from orderstate.store import network, orders, stock
@@ -122,7 +122,13 @@ def _make_room(s: Session, c: Adjust | Count, level: StockLevel, on_hand: int) -
     for order_id, units in holders:
         if allocated <= on_hand:
             break
-        fire(s, Fire(order=order_id, trigger="untie", reason=f"stock of {level.sku} in {level.facility} adjusted"))
+        order = s.order(order_id)
+        trigger = s.machine.untying(order.state)
+        if trigger is None:
+            sentence = f"{order_id} is {order.state}: no trigger gives its stock back so that it can be tied again"
+            remedy = f"orderstate why {order_id}"
+            raise s.machine.refused(order, UNTIE, [Refusal("no_way_back", sentence, remedy, {"state": order.state})])
+        fire(s, Fire(order=order_id, trigger=trigger, reason=f"stock of {level.sku} in {level.facility} adjusted"))
         allocated -= units
         untied.append(order_id)
     return untied

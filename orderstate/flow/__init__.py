@@ -13,11 +13,12 @@ they are first asked for, and YAML when the first text is read.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orderstate.lazily import named
 
 if TYPE_CHECKING:
-    from orderstate.flow.checking import check, examine
+    from orderstate.flow.checking import check, examine, unending
     from orderstate.flow.comparing import Change, Difference, compare, mapping
     from orderstate.flow.editor import schema
     from orderstate.flow.finding import Finding
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from orderstate.flow.showing import Row, Table, table
     from orderstate.flow.timing import duration, duration_text
     from orderstate.flow.tree import Mark
-    from orderstate.flow.writing import document, dump
+    from orderstate.flow.writing import document, dump, recorded
 
 _HOME = {
     "Change": "comparing",
@@ -51,8 +52,10 @@ _HOME = {
     "load": "reading",
     "mapping": "comparing",
     "read": "reading",
+    "recorded": "writing",
     "schema": "editor",
     "table": "showing",
+    "unending": "checking",
 }
 
 __all__ = [
@@ -78,19 +81,11 @@ __all__ = [
     "load",
     "mapping",
     "read",
+    "recorded",
     "schema",
     "table",
+    "unending",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = named(__name__, _HOME)

@@ -133,6 +133,22 @@ def _stranding(examined: Examined) -> tuple[dict[str, list[str]], dict[str, list
     return stuck, endless
 
 
+def unending(flow: Flow) -> dict[str, tuple[str, ...]]:
+    """The states from which orders of some policies (--short) can come to where they never end, with those policies.
+
+    An order that is placed under a sound flow never comes there; one that stood there before could.
+    """
+    ways = Ways(flow)
+    found: dict[str, list[str]] = {}
+    for short in SHORT_POLICIES:
+        ending = ways.leading([state.name for state in flow.states if state.final], short)
+        astray = ways.leading(ways.states.keys() - ending, short)
+        for state in flow.states:
+            if state.name in astray:
+                found.setdefault(state.name, []).append(short)
+    return {name: tuple(policies) for name, policies in found.items()}
+
+
 def _placed(policies: list[str]) -> str:
     """Told only where it makes a difference how the order was placed."""
     return "" if "backorder" in policies else f" placed with --short {' or '.join(policies)}"

@@ -90,9 +90,9 @@ def mapping(old: Flow, new: Flow, pairs: Mapping[str, str]) -> dict[str, str]:
     after = {state.name: state for state in new.states}
     for source, target in pairs.items():
         if source not in before:
-            raise NotFound.named("state", source, list(before))
+            raise NotFound.named("state", source, list(before), hint=f"states of {old.name}: {', '.join(before)}")
         if target not in after:
-            raise NotFound.named("state", target, list(after))
+            raise NotFound.named("state", target, list(after), hint=f"states of {new.name}: {', '.join(after)}")
         if before[source].stock is not after[target].stock:
             fit = [state.name for state in new.states if state.stock is before[source].stock]
             raise InvalidInput(

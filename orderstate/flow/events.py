@@ -13,6 +13,7 @@ RESERVED = {
     "OrderReduced": "when a part is cancelled",
     "OrderRedirected": "when the destination changes",
     "OrderSplit": "when a part becomes a child",
+    "FlowChanged": "when another flow is put in force",
     "StockReceived": "about a facility",
     "StockAdjusted": "about a facility",
 }

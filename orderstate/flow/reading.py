@@ -51,13 +51,21 @@ def read(text: str, name: str = "flow", folder: str | Path = ".") -> Flow:
     return reading.finished(reading.draft(parse(text, name), Path(folder), ()), Path(name).stem).sound()
 
 
+def from_node(node: Node, name: str = "flow", folder: str | Path = ".") -> Flow:
+    """The flow that stands in another document, such as a scenario, at its lines. Raises what `load` raises."""
+    reading = _Reading()
+    return reading.finished(reading.draft(node, Path(folder), ()), name).sound()
+
+
 def from_document(document: Mapping[str, object], name: str = "flow") -> Flow:
-    """The flow of a document that `document` made. It stands for itself: it extends and removes nothing.
+    """The flow of a document, such as `document` makes. It reads no files: it may extend the standard flow only.
 
     Raises NotFound and InvalidInput, which name the field.
     """
-    if not isinstance(document, Mapping) or "extends" in document:
-        raise InvalidInput(name, document, "a whole flow, with all of its states and transitions")
+    if not isinstance(document, Mapping):
+        raise InvalidInput(name, document, "a flow: an object with states, transitions, initial and path")
+    if document.get("extends", STANDARD_NAME) != STANDARD_NAME:
+        raise InvalidInput("extends", document["extends"], f"{STANDARD_NAME}: a flow that is no file extends no file")
     reading = _Reading()
     return reading.finished(reading.draft(grow(document, name), Path(), ()), name).sound()
 

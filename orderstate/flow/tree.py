@@ -9,7 +9,7 @@ from typing import Any
 from orderstate.errors import InvalidInput, OrderstateError
 
 MOST_TEXT = 1_000_000
-"""Characters that a flow file may have; the largest flow that anybody could read has a hundredth of it."""
+"""Characters that a file may have; the largest that anybody could read has a hundredth of it."""
 
 MOST_DEPTH = 20
 _NOTHING = ("", "~", "null", "Null", "NULL")
@@ -64,15 +64,31 @@ def wrong(code: str, sentence: str, field: str, value: object, expected: str) ->
 
 
 def parse(text: str, file: str) -> Node:
-    """The tree of a YAML document. Raises InvalidInput with line and column where it is none."""
+    """The tree of a YAML document. Raises InvalidInput with line and column where it is none, or several."""
+    found = _parsed(text, file, "flow", several=False)
+    if not found:
+        raise placed(InvalidInput("flow", None, "states, transitions, initial and path"), Mark(file, 1, 1))
+    return found[0]
+
+
+def parse_all(text: str, file: str, what: str) -> list[Node]:
+    """The tree of each YAML document of a text, in order; those that are empty are left out.
+
+    `what`: what each is, for errors. Raises InvalidInput with line and column.
+    """
+    found = _parsed(text, file, what, several=True)
+    return [node for node in found if not (node.text is None and node.items is None and node.fields is None)]
+
+
+def _parsed(text: str, file: str, what: str, *, several: bool) -> list[Node]:
     import yaml
 
     if len(text) > MOST_TEXT:
-        raise InvalidInput(file, len(text), f"a flow of at most {MOST_TEXT} characters")
+        raise InvalidInput(file, len(text), f"a {what} of at most {MOST_TEXT} characters")
     # Events, and not nodes: the library composes nodes by recursion, in C without a limit.
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        found = _grown(yaml.parse(text, Loader=loader), file)
+        return _grown(yaml.parse(text, Loader=loader), file, what, several)
     except yaml.MarkedYAMLError as broken:
         at = broken.problem_mark or broken.context_mark
         if at is None:
@@ -84,13 +100,10 @@ def parse(text: str, file: str) -> Node:
     except (yaml.YAMLError, UnicodeEncodeError) as broken:
         reason = " ".join(str(broken).split())
         raise placed(InvalidInput("text", text[:40], f"YAML ({reason})"), Mark(file)) from broken
-    if found is None:
-        raise placed(InvalidInput("flow", None, "states, transitions, initial and path"), Mark(file, 1, 1))
-    return found
 
 
-def _grown(events: Iterable[Any], file: str) -> Node | None:
-    """The tree that YAML events describe; None for an empty text."""
+def _grown(events: Iterable[Any], file: str, what: str, several: bool) -> list[Node]:
+    """The trees that YAML events describe."""
     open_nodes: list[tuple[Any, list[Node]]] = []
     anchors: dict[str, Node] = {}
     top: list[Node] = []
@@ -100,11 +113,12 @@ def _grown(events: Iterable[Any], file: str) -> Node | None:
         mark = Mark(file, event.start_mark.line + 1, event.start_mark.column + 1)
         if kind == "DocumentStartEvent":
             documents += 1
-            if documents > 1:
-                raise placed(InvalidInput("flow", "---", "the only document of its file"), mark)
+            anchors = {}
+            if documents > 1 and not several:
+                raise placed(InvalidInput(what, "---", "the only document of its file"), mark)
         if kind in ("MappingStartEvent", "SequenceStartEvent"):
             if len(open_nodes) >= MOST_DEPTH:
-                raise placed(InvalidInput("flow", "...", f"nested at most {MOST_DEPTH} deep"), mark)
+                raise placed(InvalidInput(what, "...", f"nested at most {MOST_DEPTH} deep"), mark)
             open_nodes.append((event, []))
         if kind not in ("ScalarEvent", "AliasEvent", "MappingEndEvent", "SequenceEndEvent"):
             continue
@@ -124,7 +138,7 @@ def _grown(events: Iterable[Any], file: str) -> Node | None:
         if event.anchor is not None and kind != "AliasEvent":
             anchors[event.anchor] = node
         (open_nodes[-1][1] if open_nodes else top).append(node)
-    return top[0] if top else None
+    return top
 
 
 def grow(value: object, file: str) -> Node:

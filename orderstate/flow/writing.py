@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from orderstate.flow.timing import duration_text
-from orderstate.model import Flow, GuardUse, State, Transition
+from orderstate.flow.timing import duration, duration_text
+from orderstate.model import Flow, GuardUse, State, Stock, Transition
 
 
 def document(flow: Flow) -> dict[str, Any]:
@@ -47,6 +48,33 @@ def _transition(transition: Transition) -> dict[str, Any]:
 
 def _guard(use: GuardUse) -> str | dict[str, dict[str, str]]:
     return {use.name: dict(use.params)} if use.params else use.name
+
+
+def recorded(found: Mapping[str, Any]) -> Flow:
+    """The flow that `document` wrote down. Quick: nothing is checked again, and no guard is looked up."""
+    states = tuple(
+        State(
+            name,
+            Stock(state["stock"]),
+            state.get("final", False),
+            state.get("label"),
+            duration(state["after"]) if "after" in state else None,
+            state.get("trigger"),
+        )
+        for name, state in found["states"].items()
+    )
+    transitions = tuple(
+        Transition(t["trigger"], tuple(t["from"]), t["to"], t["event"], tuple(_use(use) for use in t.get("guards", ())))
+        for t in found["transitions"]
+    )
+    return Flow(found["name"], found["initial"], states, transitions, tuple(found["path"]))
+
+
+def _use(found: str | Mapping[str, Mapping[str, str]]) -> GuardUse:
+    if isinstance(found, str):
+        return GuardUse(found)
+    ((name, params),) = found.items()
+    return GuardUse(name, dict(params))
 
 
 def dump(flow: Flow) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
 from orderstate.engine import Engine
 from orderstate.engine.commands import quantity
-from orderstate.errors import InvalidInput, NotFound
+from orderstate.errors import InvalidInput, NotFound, Refused
 from orderstate.history.mapping import OrderMapping
 from orderstate.history.network import BadRows
 from orderstate.history.reading import Reader
 from orderstate.history.replay import Replay
 from orderstate.history.report import Report
 from orderstate.history.summary import BadRow, Summary
+from orderstate.machine import TIE
 from orderstate.model import Refusal
 from orderstate.store import stock
 from orderstate.store.spool import Spool
@@ -48,6 +50,8 @@ def import_orders(
     at most. report: a CSV file for every row and unit that did not become what the file says. progress(done, total):
     while the file is read, rows and None; then invoices and how many there are.
 
+    No subscriber hears of any of it.
+
     Raises NotFound (file, mapping, SKUs under `refuse`), InvalidInput (an option, the mapping, a column of the file),
     BadRows (under `refuse`), and what concerns the whole database or disk: what was written until then stays, and a
     second run goes on from there.
@@ -61,9 +65,16 @@ def import_orders(
     if deliver_after is not None and ship_after is None:
         raise InvalidInput("deliver-after", deliver_after, "possible where nothing is ever shipped")
     rules = mapping if isinstance(mapping, OrderMapping) else OrderMapping.load(mapping)
+    if replay and TIE not in engine.machine.choices(engine.flow.initial):
+        raise Refused(
+            f"a replay fires {TIE}, which does not lead out of {engine.flow.initial} in flow {engine.flow.name}",
+            code="flow_unfit",
+            hint="place the orders without --replay, or replay under the standard flow: orderstate flow use standard",
+            flow=engine.flow.name,
+        )
     started = perf_counter()
     show = progress or (lambda done, total: None)
-    with Spool() as spool, Report(report) as notes:
+    with _silence(engine), Spool() as spool, Report(report) as notes:
         reader = Reader(file, rules, on_bad=notes.bad, on_left_out=notes.left_out, on_order=spool.note)
         for _ in spool.add(reader):
             show(reader.rows, None)
@@ -98,6 +109,16 @@ def import_orders(
             seconds=perf_counter() - started,
             **asdict(player.tally),
         )
+
+
+@contextmanager
+def _silence(engine: Engine) -> Iterator[None]:
+    """What is long past is told to nobody: customers know, and goods that left need no stock."""
+    before, engine.silent = engine.silent, True
+    try:
+        yield
+    finally:
+        engine.silent = before
 
 
 def _refused(reader: Reader, first: Sequence[BadRow]) -> BadRows:

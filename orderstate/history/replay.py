@@ -70,9 +70,10 @@ class Replay:
         self._progress = progress
         self._done = 0
         self._batches = Batches(engine, batch, lambda: progress(self._done))
-        self._names = [state.name for state in engine.machine.flow.states]
+        self._machine = engine.machine
+        self._names = list(self._machine.states)
         self._codes = {name: code for code, name in enumerate(self._names, start=1)}
-        self._stock: list[Stock | None] = [None, *(state.stock for state in engine.machine.flow.states)]
+        self._stock: list[Stock | None] = [None, *(state.stock for state in self._machine.flow.states)]
         size = sum(spool.count()) + 1
         self._state = bytearray(size)
         self._was_there = bytearray(size)
@@ -201,7 +202,7 @@ class Replay:
             self.tally.children += 1
             self._was_split[invoice.ordinal] = True
             place = self._spool.split(invoice, ordinal, child, plan["short"])
-            self._state.append(self._codes[self._engine.machine.flow.initial])
+            self._state.append(self._codes[self._machine.flow.initial])
             self._tie(invoice, place, child)
 
     # Shipping and delivering
@@ -215,7 +216,7 @@ class Replay:
             self._batches.settle(order for _, order in parts)
         for ordinal, order in parts:
             code = self._state[ordinal]
-            if code and self._stock[code] is stock and trigger in self._engine.machine.choices(self._names[code - 1]):
+            if code and self._stock[code] is stock and trigger in self._machine.choices(self._names[code - 1]):
                 self._batches.room(1)
                 step = self._fire(trigger, trigger, invoice, order, at)
                 self._batches.send(order, step, partial(self._moved, invoice, ordinal, trigger))

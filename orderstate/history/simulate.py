@@ -161,7 +161,8 @@ def _settings(given: Mapping[str, str]) -> dict[str, str]:
     """Every setting that a simulation looks at, with its value in canonical text."""
     if "strategy" in given:
         raise InvalidInput("set", f"strategy={given['strategy']}", "a cost, a limit or a policy", hint="use --strategy")
-    values = {key: setting.default for key, setting in SETTINGS.items() if key != "strategy"}
+    told = ("strategy", "notify.")  # chosen elsewhere; of no account to a plan
+    values = {key: setting.default for key, setting in SETTINGS.items() if not key.startswith(told)}
     return values | {key: parse(key, text) for key, text in given.items()}
 
 

@@ -22,6 +22,7 @@ ADJUSTED = (
 )
 FACILITY = (Column("facility"), Column("changed"))
 CONFIGURED = (Column("setting"), Column("was"), Column("value"))
+FLOW = (Column("flow"), Column("was"), Column("changed"), Column("from"), Column("to"), Column("orders", number=True))
 
 _MOST_FACILITIES = 6
 
@@ -43,6 +44,10 @@ def rows(d: Document) -> tuple[tuple[Column, ...], list[Row]]:
         return ADJUSTED, [(d["facility"], d["sku"], d["pool"], d["was"], d["on_hand"], d["safety"])]
     if d["command"] == "config":
         return CONFIGURED, [(d["setting"], d["was"], d["value"])]
+    if d["command"] == "use_flow":
+        head = (d["flow"], d["was"], "yes" if d["changed"] else "no")
+        moved: list[Row] = [(*head, m["from"], m["to"], m["orders"]) for m in d["mapped"]]
+        return FLOW, moved or [(*head, None, None, None)]
     return FACILITY, [(d["facility"], "yes" if d["changed"] else "no")]
 
 
@@ -53,6 +58,8 @@ def sentences(d: Document) -> list[str]:
             return [_nothing(d)]
         return list(_order(d))
     if not d["changed"]:
+        if d["command"] == "use_flow":
+            return [f"flow {d['flow']} is in force already; nothing was done"]
         subject = d.get("facility") or d["setting"]
         return [f"{subject}: nothing to change"]
     return list(_SENTENCES[d["command"]](d))
@@ -129,4 +136,16 @@ def _configured(d: Document) -> Iterator[str]:
     yield f"{d['setting']}: {was} -> {now}"
 
 
-_SENTENCES = {"receive": _received, "adjust": _adjusted, "facility": _facility, "config": _configured}
+def _flow(d: Document) -> Iterator[str]:
+    yield f"flow {d['flow']} is in force; it was {d['was']}"
+    for moved in d["mapped"]:
+        yield f"  {count(moved['orders'], 'order')}: {moved['from']} -> {moved['to']}"
+
+
+_SENTENCES = {
+    "receive": _received,
+    "adjust": _adjusted,
+    "facility": _facility,
+    "config": _configured,
+    "use_flow": _flow,
+}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orderstate.engine import Explanation, History, Planned, Shown
+from orderstate.engine import Due, Explanation, History, Planned, Shown
 from orderstate.model import Event, Facility, Order, OrderSummary, Plan, Refusal, StockLevel
 from orderstate.render.words import iso, published
 from orderstate.settings import SETTINGS, facility_cost_text
@@ -49,7 +49,13 @@ def shown(found: Shown) -> Document:
         "children": [{"order": child, "state": state or None} for child, state in found.children],
         "plan": None if found.plan is None else plan(found.plan),
         "next": found.next_step,
+        "timer": timer(found.timer),
     }
+
+
+def timer(found: Due | None) -> Document | None:
+    """What an order's state fires by itself, and when; null where the flow has no timer there."""
+    return None if found is None else {"trigger": found.trigger, "due_at": iso(found.due_at)}
 
 
 def plan(found: Plan) -> Document:
@@ -157,6 +163,7 @@ def explanation(found: Explanation, role: str, carried: Callable[[str], str]) ->
         "state": found.order.state,
         "version": found.order.version,
         "as": role,
+        "timer": timer(found.timer),
         "choices": [
             {
                 "trigger": c.trigger,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from orderstate.engine import Explanation, History, Shown
 from orderstate.machine import Choice
@@ -49,6 +49,8 @@ def facts(found: Shown) -> list[tuple[str, str]]:
         rows.append(("contact", order.contact))
     if order.parent:
         rows.append(("parent", order.parent))
+    if found.timer:
+        rows.append(("timer", f"{found.timer.trigger}, due {moment(found.timer.due_at)}"))
     return rows
 
 
@@ -66,6 +68,8 @@ def exact_facts(found: Shown) -> list[tuple[str, str]]:
         ("contact", order.contact or ""),
         ("parent", order.parent or ""),
         ("next", found.next_step or ""),
+        ("timer", found.timer.trigger if found.timer else ""),
+        ("due_at", iso(found.timer.due_at) if found.timer else ""),
     ]
 
 
@@ -138,10 +142,12 @@ def what(event: Event) -> str:
         parts.append("given back " + released(p["released"]))
     if "plan" in p:
         parts.append("; ".join(tied(p["plan"])))
-    if "short" in p and event.type == "OrderBackordered":
+    if isinstance(p.get("short"), Mapping):  # elsewhere it is the order's policy
         parts.append(f"short of {goods(sorted(p['short'].items()))}")
     if "shipments" in p:
         parts.append(left(p["shipments"]))
+    if event.type == "FlowChanged":
+        parts.append(f"flow {p['flow']}")
     if "reason" in p:
         parts.append(f"reason: {p['reason']}")
     return "; ".join(parts)
@@ -160,6 +166,8 @@ def why_drawn(found: Explanation, role: str, width: int, carried: Callable[[str]
     """What is possible, and what is not with every reason, as lines of text; `carried` completes a command."""
     order = found.order
     yield f"{order.id} is {order.state}; asked as {role}"
+    if found.timer:
+        yield f"{found.timer.trigger} is fired by itself, as system: due {moment(found.timer.due_at)}"
     for choice in sorted(found.choices, key=lambda c: not c.possible):
         yield ""
         yield from _choice(choice, width, carried, f"orderstate why {order.id}")

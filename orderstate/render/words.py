@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMES = frozenset({"at", "placed_at", "entered_at", "shipped_at", "first_at", "last_at"})
+_TIMES = frozenset({"at", "placed_at", "entered_at", "shipped_at", "first_at", "last_at", "due_at"})
 _NAMED = 6
 """How many things one sentence names before it says how many more there are."""
 

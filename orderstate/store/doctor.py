@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orderstate.store import deliveries
 from orderstate.store.sqlite import SqliteStore, Transaction
+
+HOUR = 3_600_000_000
+OVERDUE = HOUR
+"""Microseconds after which somebody should have tried a delivery."""
 
 SHOWN = 5
 """How many of the rows that differ a finding names."""
@@ -27,8 +32,14 @@ class Finding:
         return {"code": self.code, "level": self.level, "sentence": self.sentence, "rows": [list(r) for r in self.rows]}
 
 
-def examine(store: SqliteStore, *, tied_states: Sequence[str]) -> list[Finding]:
-    """Every check of one database, in one consistent view. Raises what opening raises."""
+def examine(
+    store: SqliteStore, *, tied_states: Sequence[str], states: Sequence[str] | None = None, now: int | None = None
+) -> list[Finding]:
+    """Every check of one database, in one consistent view. Raises what opening raises.
+
+    tied_states: those in which orders hold stock; `states`: all that the flow in force has, if that is to be checked;
+    now: the moment (UTC us), if it is to be checked whether events wait for their subscribers.
+    """
     with store.read() as tx:
         orders, happened, movements, stock, facilities, skus = tx.execute(tx.sql.count_all).fetchone()
         return [
@@ -47,6 +58,8 @@ def examine(store: SqliteStore, *, tied_states: Sequence[str]) -> list[Finding]:
             _differs(
                 "states", "each order is in the state of its last event", tx.execute(tx.sql.check_states).fetchall()
             ),
+            *([] if states is None else [_known(tx, states)]),
+            *([] if now is None else [_undelivered(tx, now)]),
             _journal(tx),
             _version(),
         ]
@@ -60,6 +73,11 @@ def _differs(code: str, good: str, rows: Sequence[tuple[Any, ...]]) -> Finding:
     return Finding(code, "wrong", f"it does not hold that {good}: {named}{more}", tuple(rows[:SHOWN]))
 
 
+def _known(tx: Transaction, states: Sequence[str]) -> Finding:
+    rows = [(state, number) for state, number, _ in tx.execute(tx.sql.count_states).fetchall() if state not in states]
+    return _differs("flow", "each order is in a state of the flow in force", rows)
+
+
 def _held(tx: Transaction, states: Iterable[str]) -> list[tuple[Any, ...]]:
     held: dict[tuple[str, str, str], int] = {}
     for state in states:
@@ -71,6 +89,25 @@ def _held(tx: Transaction, states: Iterable[str]) -> list[tuple[Any, ...]]:
         for row in sorted(held.keys() | counted.keys())
         if held.get(row, 0) != counted.get(row, 0)
     ]
+
+
+def _undelivered(tx: Transaction, now: int) -> Finding:
+    """What was given up, and what nobody delivers though it is long due. Worth knowing, and no damage."""
+    rows: list[tuple[Any, ...]] = []
+    for subscriber in deliveries.subscribers(tx):
+        *_, parked = deliveries.backlog(tx, subscriber.name)
+        if parked:
+            rows.append((subscriber.name, f"{parked} parked: orderstate events parked"))
+        due = deliveries.next_due(tx, subscriber.name) if subscriber.enabled else None
+        if due is not None and now - due > OVERDUE:
+            work = "relay" if subscriber.kind == "relay" else "work"
+            rows.append((subscriber.name, f"due for {(now - due) // HOUR} h: does orderstate {work} --follow run?"))
+    messages = len(deliveries.parked_messages(tx, 1000))
+    if messages:
+        rows.append(("messages of other systems", f"{messages} parked: orderstate events parked"))
+    if not rows:
+        return Finding("deliveries", "ok", "no event waits for long, none is parked")
+    return Finding("deliveries", "note", "; ".join(f"{who}: {what}" for who, what in rows), tuple(rows[:SHOWN]))
 
 
 def _integrity(tx: Transaction) -> Finding:

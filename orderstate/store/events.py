@@ -9,27 +9,40 @@ from typing import Any
 from orderstate.model import Event, RefusalCount
 from orderstate.store.sqlite import Transaction
 
+TRACE = "traceparent"
+"""The key under which a payload keeps the trace of an event; outside this room it is never part of a payload."""
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
-def insert(tx: Transaction, event: Event) -> None:
-    """One event. The database refuses a number that the subject has already."""
-    tx.execute(
+def insert(tx: Transaction, event: Event, listeners: Sequence[str] = ()) -> None:
+    """One event, and its way to each of the subscribers. The database refuses a number that the subject has already."""
+    payload = event.payload if event.trace is None else {**event.payload, TRACE: event.trace}
+    inserted = tx.execute(
         tx.sql.event_insert,
         (
             event.subject, event.number, event.type, event.at, event.role, event.by, event.trigger, event.source,
-            event.target, _encode(event.payload),
+            event.target, _encode(payload),
         ),
-    )  # fmt: skip
+    ).fetchone()  # fmt: skip
+    for name in listeners:
+        tx.execute(tx.sql.delivery_insert, (name, inserted[0], event.subject, event.at))
 
 
 def of(tx: Transaction, subject: str, last: int = 2**63 - 1) -> list[Event]:
     """The events of an order or a facility, up to the number `last`, in order."""
     rows = tx.execute(tx.sql.events_read, (subject, last)).fetchall()
     return [
-        Event(subject, number, kind, at, role, by, trigger, source, target, json.loads(payload))
+        Event(subject, number, kind, at, role, by, trigger, source, target, *read(payload))
         for subject, number, kind, at, role, by, trigger, source, target, payload in rows
     ]
+
+
+def read(payload: str) -> tuple[dict[str, Any], str | None]:
+    """(payload, trace) of an event, from its column."""
+    found: dict[str, Any] = json.loads(payload)
+    trace = found.pop(TRACE, None)
+    return found, trace
 
 
 def newest_with(tx: Transaction, subject: str, key: str) -> dict[str, Any] | None:
@@ -37,7 +50,7 @@ def newest_with(tx: Transaction, subject: str, key: str) -> dict[str, Any] | Non
     sign = f'"{key}":'
     for (payload,) in tx.execute(tx.sql.payloads_back, (subject,)):
         if sign in payload:
-            found: dict[str, Any] = json.loads(payload)
+            found, _ = read(payload)
             if key in found:
                 return found
     return None

@@ -9,14 +9,17 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from weakref import WeakSet
 
 from orderstate.errors import Locked, ReadOnly
+
+_open: WeakSet[WriterLock] = WeakSet()
 
 
 class WriterLock:
     """One lock descriptor. Not reentrant; one per connection, and a connection belongs to one thread."""
 
-    __slots__ = ("_descriptor", "_path", "_timeout")
+    __slots__ = ("__weakref__", "_descriptor", "_path", "_timeout")
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
@@ -29,6 +32,7 @@ class WriterLock:
                 hint="writing needs write access to the database's folder",
                 path=path,
             ) from error
+        _open.add(self)
 
     def acquire(self) -> None:
         """Wait for the lock. Raises Locked when `timeout` seconds pass first."""
@@ -43,6 +47,7 @@ class WriterLock:
 
     def close(self) -> None:
         """Give the descriptor back; whatever it holds is released."""
+        _open.discard(self)
         os.close(self._descriptor)
 
     def _wait(self) -> None:
@@ -66,6 +71,15 @@ class WriterLock:
             )
         os.close(self._descriptor)
         self._descriptor = got
+
+
+def _leave_to_parent() -> None:
+    """A forked child must not keep its parent's lock alive: should the parent be killed, nobody could write."""
+    for lock in list(_open):
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 class _Waiter:

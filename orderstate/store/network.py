@@ -70,6 +70,12 @@ def settings(tx: Transaction) -> dict[str, str]:
     return dict(tx.execute(tx.sql.settings_read).fetchall())
 
 
+def setting(tx: Transaction, key: str) -> str | None:
+    """One setting's text, or None where it has its default."""
+    row = tx.execute(tx.sql.setting_read, (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def configure(tx: Transaction, key: str, value: str | None) -> None:
     """Keep a setting; None returns it to its default."""
     if value is None:

@@ -41,6 +41,11 @@ def generated_id(tx: Transaction) -> str:
     return str(tx.execute(tx.sql.counter_next, ("order",)).fetchone()[0])
 
 
+def count_past(tx: Transaction, number: int) -> None:
+    """Generate no id up to this number: another database gave it to an order that is kept here, too."""
+    tx.execute(tx.sql.counter_raise, (number, "order", number))
+
+
 def insert(tx: Transaction, order: Order) -> int:
     """A new order with its lines; returns its serial. Raises Refused where the id is taken, NotFound for a SKU."""
     sql = tx.sql
@@ -89,6 +94,37 @@ def move(tx: Transaction, before: Order, after: Order) -> None:
         raise Conflict(f"{before.id} was changed by another command", hint="try again; nothing was changed")
     if after.destination is not before.destination:
         tx.execute(tx.sql.order_redirect, (str(after.destination), before.serial))
+
+
+def remap(tx: Transaction, serial: int, version: int, state: str, at: int) -> None:
+    """Put an order into a state of another flow, under its next version."""
+    tx.execute(tx.sql.order_move, (state, version + 1, at, serial, version))
+
+
+def entered(
+    tx: Transaction,
+    state: str,
+    *,
+    before: int = END_OF_TIME,
+    behind: tuple[int, str] = (-1, FIRST),
+    limit: int = 1000,
+) -> list[tuple[int, str, int, int]]:
+    """(serial, id, version, entered at) of the orders in a state, those longest in it first, behind (entered at, id).
+
+    before: only those who entered it then or earlier (UTC us).
+    """
+    rows: list[tuple[int, str, int, int]] = tx.execute(tx.sql.list_due, (state, before, *behind, limit)).fetchall()
+    return rows
+
+
+def counts(tx: Transaction) -> dict[str, int]:
+    """How many orders stand in each state that holds any."""
+    return {state: n for state, n, _ in tx.execute(tx.sql.count_states).fetchall()}
+
+
+def policies(tx: Transaction, state: str) -> dict[str, int]:
+    """How many of the orders in a state were placed with each policy for short stock."""
+    return dict(tx.execute(tx.sql.count_policies, (state,)).fetchall())
 
 
 def update_lines(tx: Transaction, order: Order, lines: Iterable[Line]) -> None:

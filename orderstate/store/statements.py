@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     and_,
     asc,
-    bindparam,
     cast,
     delete,
     desc,
@@ -29,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from orderstate.store.building import every, p, upsert
+from orderstate.store.delivery_statements import deliveries
 from orderstate.store.tables import metadata
 
 _TABLES = metadata.tables
@@ -36,18 +37,6 @@ _ORDERS, _LINE, _SKU, _STOCK = (_TABLES[n] for n in ("orders", "order_line", "sk
 _ALLOCATION, _SHIPMENT, _MOVEMENT, _EVENT = (_TABLES[n] for n in ("allocation", "shipment", "movement", "event"))
 _FACILITY, _REFUSAL, _IDEMPOTENCY = (_TABLES[n] for n in ("facility", "refusal", "idempotency"))
 _SETTING, _COUNTER = (_TABLES[n] for n in ("setting", "counter"))
-
-
-def _p(name: str) -> Any:
-    return bindparam(name)
-
-
-def _all(table: Any, *without: str) -> dict[str, Any]:
-    return {c.name: bindparam("v_" + c.name) for c in table.columns if c.name not in without}
-
-
-def _upsert(dialect: str, table: Any) -> Any:
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def _orders() -> dict[str, Executable]:
@@ -64,20 +53,20 @@ def _orders() -> dict[str, Executable]:
         o.contact,
         o.parent,
     )
-    read = select(*columns).where(o.id == _p("id"))
+    read = select(*columns).where(o.id == p("id"))
     units = select(func.coalesce(func.sum(line.quantity - line.cancelled), literal_column("0"))).where(
         line.serial == o.serial
     )
     summary = select(
         o.serial, o.id, o.state, o.version, o.placed_at, o.entered_at, o.destination, o.parent, units.scalar_subquery()
     )
-    sku, facility, state = (cast(_p(n), Text) for n in ("sku", "facility", "state"))
+    sku, facility, state = (cast(p(n), Text) for n in ("sku", "facility", "state"))
     has_sku = exists().where(line.serial == o.serial, line.sku == sku)
     from_facility = exists().where(_ALLOCATION.c.serial == o.serial, _ALLOCATION.c.facility == facility)
     of_sku, of_facility = or_(sku.is_(None), has_sku), or_(facility.is_(None), from_facility)
     in_state = or_(state.is_(None), o.state == state)
     key = tuple_(o.placed_at, o.id)
-    page = tuple_(_p("placed_at"), _p("id"))
+    page = tuple_(p("placed_at"), p("id"))
     wanted, held, other = _LINE.alias("wanted"), _ALLOCATION.alias("held"), _ALLOCATION.alias("other")
     held_before = exists().where(
         other.c.serial == held.c.serial,
@@ -87,61 +76,67 @@ def _orders() -> dict[str, Executable]:
     return {
         "order_read": read,
         "order_lock": read.with_for_update(),
-        "order_at": select(o.placed_at, o.id, o.serial, o.entered_at).where(o.id == _p("id")),
-        "order_insert": insert(_ORDERS).values(_all(_ORDERS, "serial")).returning(o.serial),
+        "order_at": select(o.placed_at, o.id, o.serial, o.entered_at).where(o.id == p("id")),
+        "order_insert": insert(_ORDERS).values(every(_ORDERS, "serial")).returning(o.serial),
         "order_move": update(_ORDERS)
-        .where(o.serial == _p("k_serial"), o.version == _p("k_version"))
-        .values(state=_p("state"), version=_p("version"), entered_at=_p("entered_at")),
-        "order_redirect": update(_ORDERS).where(o.serial == _p("k_serial")).values(destination=_p("destination")),
-        "children_read": select(o.id, o.state).where(o.parent == _p("parent")).order_by(o.serial),
+        .where(o.serial == p("k_serial"), o.version == p("k_version"))
+        .values(state=p("state"), version=p("version"), entered_at=p("entered_at")),
+        "order_redirect": update(_ORDERS).where(o.serial == p("k_serial")).values(destination=p("destination")),
+        "children_read": select(o.id, o.state).where(o.parent == p("parent")).order_by(o.serial),
         "order_ids_like": select(o.id)
-        .where(o.id >= _p("low"), o.id < _p("high"))
+        .where(o.id >= p("low"), o.id < p("high"))
         .order_by(o.id)
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
         "lines_read": select(line.sku, line.quantity, line.cancelled, _SKU.c.grams)
         .join(_SKU, _SKU.c.code == line.sku)
-        .where(line.serial == _p("serial"))
+        .where(line.serial == p("serial"))
         .order_by(line.sku),
-        "line_insert": insert(_LINE).values(_all(_LINE)),
+        "line_insert": insert(_LINE).values(every(_LINE)),
         "line_update": update(_LINE)
-        .where(line.serial == _p("k_serial"), line.sku == _p("k_sku"))
-        .values(quantity=_p("quantity"), cancelled=_p("cancelled")),
-        "line_delete": delete(_LINE).where(line.serial == _p("serial"), line.sku == _p("sku")),
+        .where(line.serial == p("k_serial"), line.sku == p("k_sku"))
+        .values(quantity=p("quantity"), cancelled=p("cancelled")),
+        "line_delete": delete(_LINE).where(line.serial == p("serial"), line.sku == p("sku")),
         "list_all": summary.where(key < page, in_state, of_sku, of_facility)
         .order_by(desc(o.placed_at), desc(o.id))
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
-        "list_state": summary.where(o.state == _p("in_state"), key < page, of_sku, of_facility)
+        "list_state": summary.where(o.state == p("in_state"), key < page, of_sku, of_facility)
         .order_by(desc(o.placed_at), desc(o.id))
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
-        "list_oldest": summary.where(o.state == _p("in_state"), key > page, of_sku, of_facility)
+        "list_oldest": summary.where(o.state == p("in_state"), key > page, of_sku, of_facility)
         .order_by(asc(o.placed_at), asc(o.id))
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
-        "list_entered": summary.where(o.state == _p("in_state"), o.entered_at <= _p("entered_before"))
-        .where(tuple_(o.entered_at, o.id) > tuple_(_p("entered_at"), _p("id")), of_sku, of_facility)
+        "list_due": select(o.serial, o.id, o.version, o.entered_at)
+        .where(o.state == p("state"), o.entered_at <= p("entered_before"))
+        .where(tuple_(o.entered_at, o.id) > tuple_(p("entered_at"), p("id")))
         .order_by(asc(o.entered_at), asc(o.id))
-        .limit(_p("n"))
+        .limit(p("n"))
+        .offset(literal_column("0")),
+        "list_entered": summary.where(o.state == p("in_state"), o.entered_at <= p("entered_before"))
+        .where(tuple_(o.entered_at, o.id) > tuple_(p("entered_at"), p("id")), of_sku, of_facility)
+        .order_by(asc(o.entered_at), asc(o.id))
+        .limit(p("n"))
         .offset(literal_column("0")),
         # Driven by the index, so that a page costs what it shows: IN (SELECT ...) would collect every order first.
         "list_sku": summary.join(wanted, wanted.c.serial == o.serial)
-        .where(wanted.c.sku == _p("sku"), wanted.c.serial < _p("serial"), in_state, of_facility)
+        .where(wanted.c.sku == p("sku"), wanted.c.serial < p("serial"), in_state, of_facility)
         .order_by(desc(wanted.c.serial))
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
         "list_facility": summary.join(held, held.c.serial == o.serial)
-        .where(held.c.facility == _p("facility"), held.c.serial < _p("serial"), ~held_before)
+        .where(held.c.facility == p("facility"), held.c.serial < p("serial"), ~held_before)
         .where(in_state, of_sku)
         .order_by(desc(held.c.serial))
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
         "waiting_for": select(o.id, o.placed_at, line.quantity - line.cancelled)
-        .join(_LINE, and_(line.serial == o.serial, line.sku == _p("sku")))
-        .where(o.state == _p("state"), line.quantity > line.cancelled)
+        .join(_LINE, and_(line.serial == o.serial, line.sku == p("sku")))
+        .where(o.state == p("state"), line.quantity > line.cancelled)
         .order_by(asc(o.placed_at), asc(o.id))
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
     }
 
@@ -150,97 +145,96 @@ def _ties() -> dict[str, Executable]:
     a, s, o = _ALLOCATION.c, _SHIPMENT.c, _ORDERS.c
     return {
         "allocations_read": select(a.facility, a.sku, a.pool, a.units)
-        .where(a.serial == _p("serial"))
+        .where(a.serial == p("serial"))
         .order_by(a.facility, a.sku, a.pool),
-        "allocation_insert": insert(_ALLOCATION).values(_all(_ALLOCATION)),
-        "allocations_delete": delete(_ALLOCATION).where(a.serial == _p("serial")),
+        "allocation_insert": insert(_ALLOCATION).values(every(_ALLOCATION)),
+        "allocations_delete": delete(_ALLOCATION).where(a.serial == p("serial")),
         "allocation_delete": delete(_ALLOCATION).where(
-            a.serial == _p("serial"), a.facility == _p("facility"), a.sku == _p("sku"), a.pool == _p("pool")
+            a.serial == p("serial"), a.facility == p("facility"), a.sku == p("sku"), a.pool == p("pool")
         ),
         "allocation_update": update(_ALLOCATION)
-        .where(a.serial == _p("k_serial"), a.facility == _p("k_facility"), a.sku == _p("k_sku"), a.pool == _p("k_pool"))
-        .values(units=_p("units")),
-        "shipment_insert": insert(_SHIPMENT).values(_all(_SHIPMENT)),
-        "shipments_read": select(s.facility, s.shipped_at, s.units)
-        .where(s.serial == _p("serial"))
-        .order_by(s.facility),
+        .where(a.serial == p("k_serial"), a.facility == p("k_facility"), a.sku == p("k_sku"), a.pool == p("k_pool"))
+        .values(units=p("units")),
+        "shipment_insert": insert(_SHIPMENT).values(every(_SHIPMENT)),
+        "shipments_read": select(s.facility, s.shipped_at, s.units).where(s.serial == p("serial")).order_by(s.facility),
         "holders": select(o.id, o.state, a.units)
         .join(_ORDERS, o.serial == a.serial)
-        .where(a.facility == _p("facility"), a.sku == _p("sku"), a.pool == _p("pool"), o.state == _p("state"))
+        .where(a.facility == p("facility"), a.sku == p("sku"), a.pool == p("pool"), o.state == p("state"))
         .order_by(desc(o.placed_at), desc(o.id)),
     }
 
 
 def _stock(dialect: str) -> dict[str, Executable]:
     k, line = _STOCK.c, _LINE.c
-    row = and_(k.sku == _p("k_sku"), k.facility == _p("k_facility"), k.pool == _p("k_pool"))
+    row = and_(k.sku == p("k_sku"), k.facility == p("k_facility"), k.pool == p("k_pool"))
     free = k.on_hand - k.allocated - k.safety
     listed = select(k.facility, k.sku, k.pool, k.on_hand, k.allocated, k.safety)
-    add = _upsert(dialect, _STOCK).values(
-        {**_all(_STOCK, "allocated", "safety"), "allocated": literal_column("0"), "safety": literal_column("0")}
+    add = upsert(dialect, _STOCK).values(
+        {**every(_STOCK, "allocated", "safety"), "allocated": literal_column("0"), "safety": literal_column("0")}
     )
-    known = _upsert(dialect, _SKU).values(_all(_SKU)).on_conflict_do_nothing(index_elements=["code"])
+    known = upsert(dialect, _SKU).values(every(_SKU)).on_conflict_do_nothing(index_elements=["code"])
     return {
         "stock_for_order": select(k.facility, k.sku, k.pool, free)
         .join(_LINE, line.sku == k.sku)
-        .where(line.serial == _p("serial"), line.quantity > line.cancelled, free > literal_column("0"))
+        .where(line.serial == p("serial"), line.quantity > line.cancelled, free > literal_column("0"))
         .order_by(k.facility, k.sku, k.pool),
-        "stock_take": update(_STOCK).where(row, free >= _p("k_least")).values(allocated=k.allocated + _p("units")),
+        "stock_take": update(_STOCK).where(row, free >= p("k_least")).values(allocated=k.allocated + p("units")),
         "stock_release": update(_STOCK)
-        .where(row, k.allocated >= _p("k_least"))
-        .values(allocated=k.allocated - _p("units")),
+        .where(row, k.allocated >= p("k_least"))
+        .values(allocated=k.allocated - p("units")),
         "stock_ship": update(_STOCK)
-        .where(row, k.allocated >= _p("k_least"))
-        .values(on_hand=k.on_hand - _p("left"), allocated=k.allocated - _p("units")),
+        .where(row, k.allocated >= p("k_least"))
+        .values(on_hand=k.on_hand - p("left"), allocated=k.allocated - p("units")),
         "stock_receive": add.on_conflict_do_update(
             index_elements=["sku", "facility", "pool"], set_={"on_hand": k.on_hand + add.excluded.on_hand}
         ),
-        "stock_count": update(_STOCK).where(row, k.allocated <= _p("k_on_hand")).values(on_hand=_p("on_hand")),
-        "stock_safety": update(_STOCK).where(row).values(safety=_p("safety")),
+        "stock_count": update(_STOCK).where(row, k.allocated <= p("k_on_hand")).values(on_hand=p("on_hand")),
+        "stock_safety": update(_STOCK).where(row).values(safety=p("safety")),
         "stock_row": select(k.on_hand, k.allocated, k.safety).where(
-            k.sku == _p("sku"), k.facility == _p("facility"), k.pool == _p("pool")
+            k.sku == p("sku"), k.facility == p("facility"), k.pool == p("pool")
         ),
-        "stock_all": listed.where(tuple_(k.sku, k.facility, k.pool) > tuple_(_p("sku"), _p("facility"), _p("pool")))
+        "stock_all": listed.where(tuple_(k.sku, k.facility, k.pool) > tuple_(p("sku"), p("facility"), p("pool")))
         .order_by(k.sku, k.facility, k.pool)
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
-        "stock_of_sku": listed.where(k.sku == _p("sku")).order_by(k.facility, k.pool),
+        "stock_of_sku": listed.where(k.sku == p("sku")).order_by(k.facility, k.pool),
         "stock_of_facility": listed.where(
-            k.facility == _p("facility"), tuple_(k.sku, k.pool) > tuple_(_p("sku"), _p("pool"))
+            k.facility == p("facility"), tuple_(k.sku, k.pool) > tuple_(p("sku"), p("pool"))
         )
         .order_by(k.sku, k.pool)
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
         "sku_known": known,
-        "sku_read": select(_SKU.c.grams).where(_SKU.c.code == _p("code")),
-        "sku_weigh": update(_SKU).where(_SKU.c.code == _p("k_code")).values(grams=_p("grams")),
+        "sku_read": select(_SKU.c.grams).where(_SKU.c.code == p("code")),
+        "sku_weigh": update(_SKU).where(_SKU.c.code == p("k_code")).values(grams=p("grams")),
         "sku_codes": select(_SKU.c.code)
-        .where(_SKU.c.code >= _p("low"), _SKU.c.code < _p("high"))
+        .where(_SKU.c.code >= p("low"), _SKU.c.code < p("high"))
         .order_by(_SKU.c.code)
-        .limit(_p("n"))
+        .limit(p("n"))
         .offset(literal_column("0")),
-        "movement_insert": insert(_MOVEMENT).values(_all(_MOVEMENT, "id")),
+        "movement_insert": insert(_MOVEMENT).values(every(_MOVEMENT, "id")),
     }
 
 
 def _events(dialect: str) -> dict[str, Executable]:
     e, r, i = _EVENT.c, _REFUSAL.c, _IDEMPOTENCY.c
-    refused = _upsert(dialect, _REFUSAL).values({**_all(_REFUSAL, "count"), "count": literal_column("1")})
+    refused = upsert(dialect, _REFUSAL).values({**every(_REFUSAL, "count"), "count": literal_column("1")})
     return {
-        "event_insert": insert(_EVENT).values(_all(_EVENT, "id")),
+        "event_insert": insert(_EVENT).values(every(_EVENT, "id")).returning(e.id),
+        **deliveries(dialect),
         "events_read": select(e.subject, e.number, e.type, e.at, e.role, e.by, e.trigger, e.source, e.target, e.payload)
-        .where(e.subject == _p("subject"), e.number <= _p("number"))
+        .where(e.subject == p("subject"), e.number <= p("number"))
         .order_by(e.number),
-        "payloads_back": select(e.payload).where(e.subject == _p("subject")).order_by(desc(e.number)),
+        "payloads_back": select(e.payload).where(e.subject == p("subject")).order_by(desc(e.number)),
         "refusal_count": refused.on_conflict_do_update(
             index_elements=["serial", "trigger", "codes"],
             set_={"last_at": refused.excluded.last_at, "count": r.count + literal_column("1")},
         ),
         "refusals_read": select(r.trigger, r.codes, r.first_at, r.last_at, r.count)
-        .where(r.serial == _p("serial"))
+        .where(r.serial == p("serial"))
         .order_by(r.last_at, r.trigger, r.codes),
-        "key_read": select(i.fingerprint, i.answer).where(i.key == _p("key")),
-        "key_insert": insert(_IDEMPOTENCY).values(_all(_IDEMPOTENCY)),
+        "key_read": select(i.fingerprint, i.answer).where(i.key == p("key")),
+        "key_insert": insert(_IDEMPOTENCY).values(every(_IDEMPOTENCY)),
     }
 
 
@@ -249,26 +243,28 @@ def _network(dialect: str) -> dict[str, Executable]:
     columns = (
         f.code, f.country, f.latitude, f.longitude, f.name, f.gateway, f.priority, f.closed, f.costs, f.version,
     )  # fmt: skip
-    setting = _upsert(dialect, _SETTING).values(_all(_SETTING))
+    setting = upsert(dialect, _SETTING).values(every(_SETTING))
     return {
         "facilities_read": select(*columns).order_by(f.code),
-        "facility_read": select(*columns).where(f.code == _p("code")),
-        "facility_insert": insert(_FACILITY).values(_all(_FACILITY)),
+        "facility_read": select(*columns).where(f.code == p("code")),
+        "facility_insert": insert(_FACILITY).values(every(_FACILITY)),
         "facility_update": update(_FACILITY)
-        .where(f.code == _p("k_code"))
-        .values({c.name: _p(c.name) for c in _FACILITY.columns if c.name not in ("code", "version")}),
+        .where(f.code == p("k_code"))
+        .values({c.name: p(c.name) for c in _FACILITY.columns if c.name not in ("code", "version")}),
         "facility_number": update(_FACILITY)
-        .where(f.code == _p("k_code"))
+        .where(f.code == p("k_code"))
         .values(version=f.version + literal_column("1"))
         .returning(f.version),
         "settings_read": select(s.key, s.value).order_by(s.key),
+        "setting_read": select(s.value).where(s.key == p("key")),
         "setting_set": setting.on_conflict_do_update(index_elements=["key"], set_={"value": setting.excluded.value}),
-        "setting_delete": delete(_SETTING).where(s.key == _p("key")),
+        "setting_delete": delete(_SETTING).where(s.key == p("key")),
         "counter_next": update(_COUNTER)
-        .where(c.name == _p("k_name"))
+        .where(c.name == p("k_name"))
         .values(value=c.value + literal_column("1"))
         .returning(c.value),
-        "counter_read": select(c.value).where(c.name == _p("name")),
+        "counter_raise": update(_COUNTER).where(c.name == p("k_name"), c.value < p("value")).values(value=p("value")),
+        "counter_read": select(c.value).where(c.name == p("name")),
     }
 
 
@@ -287,7 +283,7 @@ def _doctor() -> dict[str, Executable]:
     held = (
         select(a.sku, a.facility, a.pool, func.sum(a.units).label("units"))
         .join(_ORDERS, o.serial == a.serial)
-        .where(o.state == _p("state"))
+        .where(o.state == p("state"))
         .group_by(a.sku, a.facility, a.pool)
         .order_by(a.sku, a.facility, a.pool)
     )
@@ -316,6 +312,12 @@ def _doctor() -> dict[str, Executable]:
         .where(last.c.target != o.state)
         .order_by(o.serial),
         "count_states": select(o.state, func.count(), func.min(o.entered_at)).group_by(o.state).order_by(o.state),
+        "count_policies": select(o.short, func.count()).where(o.state == p("state")).group_by(o.short),
+        "count_middle": select(o.entered_at)
+        .where(o.state == p("state"))
+        .order_by(asc(o.entered_at), asc(o.id))
+        .limit(literal_column("1"))
+        .offset(p("before")),
         "count_all": select(
             *(
                 select(func.count()).select_from(_TABLES[n]).scalar_subquery().label(n)
@@ -366,7 +368,7 @@ def render() -> str:
     ]
     for name, (_, parameters) in lite.items():
         assert parameters == post[name][1], f"{name}: {parameters} on sqlite, {post[name][1]} on postgresql"
-        out.append(f"    {name}: str  # {', '.join(p.removeprefix('v_') for p in parameters) or 'none'}")
+        out.append(f"    {name}: str  # {', '.join(q.removeprefix('v_') for q in parameters) or 'none'}")
     for title, statements in (("SQLITE", lite), ("POSTGRESQL", post)):
         out += ["", "", f"{title} = Statements("]
         out += [f"    {name}={_literal(sql)}," for name, (sql, _) in statements.items()]

@@ -218,6 +218,102 @@ class EventRow(_Table, table=True):
     payload: str = _text()
 
 
+class SubscriberRow(_Table, table=True):
+    """Who hears of events. `types`: the event types that it wants, with blanks between them; empty: every one.
+
+    kind: local (works inside the delivery's transaction), outside (is called with no transaction open) or relay (a
+    broker). `target`: the name of an entry point, a dotted path, or what names the broker.
+    """
+
+    __tablename__ = "subscriber"
+    __table_args__ = (
+        CheckConstraint("kind IN ('local', 'outside', 'relay')", name="kind_is_known"),
+        CheckConstraint("enabled IN (0, 1)", name="enabled_is_a_flag"),
+        _CLUSTERED,
+    )
+    name: str = _text(primary_key=True)
+    kind: str = _text()
+    target: str = _text()
+    types: str = _text()
+    enabled: int = _big()
+
+
+class DeliveryRow(_Table, table=True):
+    """One event's way to one subscriber, inserted with the event.
+
+    `due`: when it may be tried next; a worker that is calling an outside subscriber puts it off and leaves its mark in
+    `claim`. `delivered` and `parked` say when; both None: still on its way.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint("attempts >= 0", name="attempts_not_negative"),
+        CheckConstraint("delivered IS NULL OR parked IS NULL", name="delivered_or_parked"),
+        ForeignKeyConstraint(["subscriber"], ["subscriber.name"]),
+        ForeignKeyConstraint(["event"], ["event.id"]),
+        Index(
+            "ix_delivery_due",
+            "subscriber",
+            "due",
+            "event",
+            sqlite_where=text("delivered IS NULL AND parked IS NULL"),
+            postgresql_where=text("delivered IS NULL AND parked IS NULL"),
+        ),
+        Index(
+            "ix_delivery_subject",
+            "subscriber",
+            "subject",
+            "event",
+            "delivered",  # always null here; but SQLite takes the index only where it need not look at the row
+            sqlite_where=text("delivered IS NULL"),
+            postgresql_where=text("delivered IS NULL"),
+        ),
+        Index(
+            "ix_delivery_parked",
+            "parked",
+            sqlite_where=text("parked IS NOT NULL"),
+            postgresql_where=text("parked IS NOT NULL"),
+        ),
+        _CLUSTERED,
+    )
+    subscriber: str = _text(primary_key=True)
+    event: int = _big(primary_key=True)
+    subject: str = _text()
+    due: int = _big()
+    attempts: int = _big()
+    claim: str | None = _text()
+    error: str | None = _text()
+    delivered: int | None = _big()
+    parked: int | None = _big()
+
+
+class InboxRow(_Table, table=True):
+    """One message of another system: it has its effect once, whatever the broker repeats.
+
+    `body` and `error` are kept of one that is parked; `done` says when it was applied.
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        CheckConstraint("done IS NULL OR parked IS NULL", name="done_or_parked"),
+        Index(
+            "ix_inbox_parked",
+            "parked",
+            sqlite_where=text("parked IS NOT NULL"),
+            postgresql_where=text("parked IS NOT NULL"),
+        ),
+        _CLUSTERED,
+    )
+    source: str = _text(primary_key=True)
+    id: str = _text(primary_key=True)
+    at: int = _big()
+    type: str | None = _text()
+    body: str | None = _text()
+    error: str | None = _text()
+    done: int | None = _big()
+    parked: int | None = _big()
+
+
 class RefusalRow(_Table, table=True):
     """How often a trigger was refused to an order for the same reasons."""
 
@@ -252,7 +348,10 @@ class SettingRow(_Table, table=True):
 
 
 class Counter(_Table, table=True):
-    """Numbers that only grow: `order` (generated ids), `network` (raised when facilities or settings change)."""
+    """Numbers that only grow: `order` (generated ids), `network` (raised when what engines cache changes).
+
+    That is: facilities, settings, the flow in force, subscribers.
+    """
 
     __tablename__ = "counter"
     __table_args__ = (_CLUSTERED,)

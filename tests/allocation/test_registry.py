@@ -13,6 +13,7 @@ import pytest
 from oracles import small
 
 import orderstate.allocation
+from orderstate import plugins
 from orderstate.allocation import Problem, check, propose, registry, strategies, strategy
 from orderstate.errors import InvalidInput, NotFound, PlanRejected
 from orderstate.model import Plan
@@ -25,10 +26,10 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A module that a test can put strategies in; nothing is remembered of it."""
     module = ModuleType("made_up_plugin")
     monkeypatch.setitem(sys.modules, "made_up_plugin", module)
-    for cached in (registry.strategy, registry._entry_points):
+    for cached in (registry.strategy, plugins.offered):
         cached.cache_clear()
     yield module
-    for cached in (registry.strategy, registry._entry_points):
+    for cached in (registry.strategy, plugins.offered):
         cached.cache_clear()
 
 

@@ -48,6 +48,12 @@ def tab(cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
         ("orderstate config get cost.pe", ["cost.per_km"]),
         ("orderstate cancel --as c", ["customer"]),
         ("orderstate stock adjust --unt", ["--untie"]),
+        ("orderstate subscribers on f", ["fulfilment"]),
+        ("orderstate work --subscriber s", ["sourcing"]),
+        ("orderstate events show 10", ["1001:1"]),
+        ("orderstate events show web-7:", ["web-7:1"]),
+        ("orderstate events list --type InventoryU", ["InventoryUntied"]),
+        ("orderstate subscribers add x y --kind o", ["outside"]),
         ("orderstate diagram --format d", ["dot"]),
     ],
 )

@@ -40,6 +40,13 @@ SHAPES = [
     (("stock", "list"), ("stock", "list", "--sku", "CUP")),
     (("config", "get"), ("config", "get", "markets")),
     (("config", "set"), ("config", "set", "cost.per_km", "2")),
+    (("work",), ("work",)),
+    (("events", "show"), ("events", "show", "1001:1")),
+    (("events", "replay"), ("events", "replay", "1001:1")),
+    (("events", "skip"), ("events", "skip", "1001:1", "--to", "sourcing")),
+    (("subscribers", "list"), ("subscribers", "list")),
+    (("subscribers", "on"), ("subscribers", "on", "fulfilment")),
+    (("relay",), ("relay", "--to", "events.ndjson")),
     (("doctor",), ("doctor",)),
     (("db", "upgrade"), ("db", "upgrade")),
 ]

@@ -93,7 +93,7 @@ CASES: list[tuple[tuple[str, ...], int, str, str]] = [
     (("place", "--line", "MUG:1", "--to", "US", "--short", "cry"), 2, "invalid_input", "orderstate place --help"),
     (("place", "--line", "MUG:1", "--to", "US", "--by", "\udcff"), 2, "usage", "orderstate --help"),
     (("import", "orders", "x.csv", "--ship-after", "soon"), 2, "usage", "orderstate import orders --help"),
-    (("run", "plan.yaml"), 9, "not_installed", "orderstate run FILE.ndjson"),
+    (("run", "plan.yaml"), 3, "unknown_scenario_file", "orderstate scenario generate"),
     (("run", "nothing.ndjson"), 3, "no_file", "name a file, or - for stdin"),
     # What is there already
     (("facility", "add", "DEN", "--country", "US"), 4, "facility_exists", "orderstate facility set DEN"),

@@ -166,6 +166,13 @@ def test_advance_until_prints_each_step(cli: Cli) -> None:
     assert final.err.startswith("error: final: 1001 is delivered: advance refused\n")
 
 
+def test_after_several_steps_only_the_step_that_follows_is_suggested(cli: Cli) -> None:
+    cli(*ORDER)
+    assert [line for line in cli("advance", "1001", "--until", "shipping").err.splitlines() if "next" in line] == [
+        "next: orderstate deliver 1001"
+    ]
+
+
 def test_advance_stops_where_it_is_stopped_and_keeps_the_steps_made(cli: Cli) -> None:
     cli("place", "--line", "MUG:50", "--to", "US")
     stopped = cli("advance", "1001", "--until", "shipping", human=True)

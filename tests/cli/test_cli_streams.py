@@ -95,7 +95,6 @@ def test_run_reads_a_file_and_publishes_times(cli: Cli, folder: Path) -> None:
     done = cli("run", "c.ndjson")
     assert done.status == 5
     assert done.documents[2]["waiting"][0]["placed_at"].endswith("Z")
-    assert cli("run", "c.yaml").status == 9
 
 
 HISTORY = """\

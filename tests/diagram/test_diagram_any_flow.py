@@ -258,7 +258,7 @@ def test_cards_name_every_arrow_at_its_source(flow: Flow, width: int) -> None:
 
 def squeezed(text: str) -> str:
     """The text without what breaking it into lines and framing it adds."""
-    return re.sub(r"[\s│┃║|]+", "", text)
+    return re.sub(r"[\s│┃║|#!]+", "", text)
 
 
 @settings(max_examples=200, deadline=None)
@@ -290,13 +290,14 @@ def test_the_same_values_give_the_same_text(data: st.DataObject) -> None:
 
 _LABEL = r"(?:[^\W_]|[_. ,·→=\[\]-]|#\d+;|<br/>)*"
 _MERMAID = re.compile(
-    r"---|title: \".*\"|config:|  flowchart:|    wrappingWidth: 480|flowchart TB"
+    r"---|title: \".*\"|config:|  flowchart:|    wrappingWidth: 640|flowchart TB"
     r"|    start\(\(\" \"\)\):::start"
     rf'|    s\d+\(\[?"{_LABEL}"\]?\):::(free|tied|gone)'
     rf'|    (start|s\d+) (-->|==>|-\.->)(\|"{_LABEL}"\|)? s\d+'
-    rf'|    guards\["{_LABEL}"\]:::guards'
+    rf'|    notes\["<b>{_LABEL}</b>(<br/>{_LABEL}|<br/><b>{_LABEL}</b>)*"\]:::notes'
+    r"|    s\d+ ~~~ notes"
     r"|    classDef [a-z]+ [a-z#0-9:, -]+|    class s\d+(,s\d+)* [a-z]+"
-    r"|    linkStyle \d+(,\d+)* stroke:#[0-9a-f]{6},stroke-width:3px"
+    r"|    linkStyle \d+(,\d+)* stroke:#[0-9a-f]{6}(,stroke-width:3px)?"
 )
 
 
@@ -317,7 +318,11 @@ def test_mermaid_has_only_lines_of_known_form_whatever_the_names_are(data: st.Da
 
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_DOT = re.compile(rf"digraph {_QUOTED} {{|}}|    (graph|node|edge) \[.*\];|    {_QUOTED}( -> {_QUOTED})? \[.*\];")
+_DOT = re.compile(
+    rf"digraph {_QUOTED} {{|    subgraph cluster_drawing {{|(    )?}}"
+    rf"| {{4,8}}(graph|node|edge) \[.*\];| {{8}}{_QUOTED}( -> {_QUOTED})? \[.*\];"
+)
+_TAG = r"</?(br/|br align=|font[^<>]*|table[^<>]*|tr|td[^<>]*)/?>"
 
 
 @settings(max_examples=150, deadline=None)
@@ -330,10 +335,10 @@ def test_dot_quotes_every_name_whatever_it_is(data: st.DataObject) -> None:
         assert _DOT.fullmatch(line), line
         # Angle brackets open and close labels and tags and stand for nothing else.
         outside = re.sub(_QUOTED + r"| -> ", "", line)
-        assert re.sub(r"</?(b|br/|font[^<>]*)>", "", outside).count("<") == outside.count("label=<")
-    nodes = re.findall(rf"^    ({_QUOTED}) \[", text, re.MULTILINE)
+        assert re.sub(_TAG, "", outside).count("<") == outside.count("label=<")
+    nodes = re.findall(rf"^ {{8}}({_QUOTED}) \[", text, re.MULTILINE)
     assert len(set(nodes)) == len(flow.states) + 1
-    assert len(re.findall(rf"^    {_QUOTED} -> {_QUOTED} \[", text, re.MULTILINE)) == len(arrows(flow)) + 1
+    assert len(re.findall(rf"^ {{8}}{_QUOTED} -> {_QUOTED} \[", text, re.MULTILINE)) == len(arrows(flow)) + 1
 
 
 @given(st.text(max_size=60), st.integers(4, 30), st.sampled_from(["", "  "]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -26,8 +27,14 @@ from orderstate.engine.commands import (
     Retie,
     SetFacility,
     Split,
+    UseFlow,
 )
-from orderstate.engine.engine import HANDLERS
+from orderstate.engine.runner import HANDLERS
+from orderstate.flow import document
+from orderstate.machine import STANDARD
+
+RENAMED = json.loads(json.dumps(document(STANDARD)).replace('"pending"', '"received"'))
+"""The standard flow with its initial state under another name."""
 
 COMMANDS: dict[str, list[Command]] = {
     "place": [Place(lines={"MUG": 2, "PEN": 1}, to=DENVER, contact="a@b.example", key="k", at=AT)],
@@ -49,6 +56,7 @@ COMMANDS: dict[str, list[Command]] = {
     "count": [Count(facility="NYC", items=[("PEN", "back", 9, 2, 30), ("CUP", "primary", 4, 1, 9)], key="k", at=AT)],
     "facility": [SetFacility(facility="LAX", values={"country": "US", "at": "33.94,-118.4"}, new=True, key="k", at=AT)],
     "setting": [Configure(setting="short", value="split", key="k", at=AT)],
+    "flow": [UseFlow(flow=RENAMED, mapping={"pending": "received"}, key="k", at=AT)],
     "batch": [
         Place(lines={"MUG": 1}, to=DENVER, id="batched", key="k1", at=AT),
         Fire(order="batched", trigger="tie_inventory", key="k2", at=AT),

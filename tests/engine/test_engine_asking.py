@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from worlds import BERLIN, DENVER, HOUR, NEW_YEAR, NEW_YORK, World, comparable
 
-from orderstate import InvalidInput, NotFound, Options, OrderstateError, Shown
+from orderstate import InvalidInput, NotFound, Options, OrderstateError, Refused, Shown
 from orderstate.engine.commands import Command, Fire, Place
+from orderstate.model import Tally
+from orderstate.store.compiled import SQLITE
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +150,27 @@ def test_the_counts_of_all_states_are_told_even_where_they_are_nothing(many: Wor
     }
 
 
+def test_tallies_tell_how_long_orders_have_been_in_each_state(many: World, world: World) -> None:
+    assert set(world.engine.tallies().values()) == {Tally(0)}
+    found = many.engine.tallies()
+    assert {state: tally.orders for state, tally in found.items()} == many.engine.counts()
+    for state, tally in found.items():
+        rows = many.rows(f"SELECT entered_at FROM orders WHERE state = '{state}' ORDER BY entered_at")
+        ages = [NEW_YEAR + 80 * HOUR - at for (at,) in rows]
+        assert tally == Tally(len(ages), ages[0], ages[(len(ages) - 1) // 2])
+        assert sum(age >= ages[(len(ages) - 1) // 2] for age in ages) * 2 >= len(ages)
+
+
+def test_tallies_read_nothing_but_the_index_of_states_and_times(many: World) -> None:
+    plans = [
+        str(row[-1])
+        for statement, values in (("count_states", ()), ("count_middle", ("pending", 3)))
+        for row in many.rows(f"EXPLAIN QUERY PLAN {getattr(SQLITE, statement)}", *values)
+    ]
+    assert len(plans) == 2
+    assert all("COVERING INDEX ix_orders_state_entered_at_id" in plan for plan in plans)
+
+
 # Orders as they were
 
 
@@ -253,6 +276,15 @@ def test_the_dry_run_is_the_real_run(world: World) -> None:
     assert stored.plan.document() == proposed.plan.document()
     elsewhere = world.engine.plan(order, options=Options(exclude=frozenset({"DEN"})))
     assert not elsewhere.stored
+
+
+def test_nothing_is_planned_for_an_order_that_was_cancelled(world: World) -> None:
+    world.facility("DEN", "39.74,-104.99", MUG=5)
+    order = world.order(MUG=2)
+    world.engine.cancel(order)
+    with pytest.raises(Refused) as refused:
+        world.engine.plan(order)
+    assert [blocked.code for blocked in refused.value.blocked] == ["final"]
 
 
 def test_history_tells_events_in_order_and_what_was_refused(world: World) -> None:

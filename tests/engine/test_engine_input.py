@@ -228,13 +228,18 @@ plausible: dict[str, st.SearchStrategy[Any]] = {
     "at": st.sampled_from(["1,1", "90,180"]),
     "country": st.sampled_from(["US", "DE"]),
     "as": st.sampled_from(["customer", "operator", "system"]),
+    "flow": st.one_of(
+        st.sampled_from(["standard", "Standard", {"extends": "standard"}, {"extends": "payment.yaml"}]),
+        st.fixed_dictionaries({"extends": st.just("standard"), "name": words, "states": values}),
+    ),
+    "map": st.dictionaries(st.sampled_from(["pending", "shipping", "here"]), words, max_size=2),
     "value": st.sampled_from(["split", "nearest", "7", "US,DE", None]),
     "gateway": st.sampled_from(["DEN", "JFK@40.6,-73.8"]),
     **dict.fromkeys(["key", "by", "reason", "contact", "name"], st.sampled_from(["a", "b", "c d", "é"])),
     **dict.fromkeys(["closed", "untie", "force", "complete", "whole_lines", "if_saves"], st.booleans()),
 }
 small = st.integers(1, 9)
-NEEDED = {"order", "lines", "to", "trigger", "facility", "items", "sku", "country", "setting", "value"}
+NEEDED = {"order", "lines", "to", "trigger", "facility", "items", "sku", "country", "setting", "value", "flow"}
 
 
 def document(name: str, needed: list[str], others: list[str]) -> st.SearchStrategy[dict[str, Any]]:
@@ -252,7 +257,7 @@ def document(name: str, needed: list[str], others: list[str]) -> st.SearchStrate
 documents = st.one_of(
     *(
         document(name, [f for f in fields if f in NEEDED], [f for f in fields if f not in NEEDED])
-        for name, fields in reading._FIELDS.items()
+        for name, fields in reading.FIELDS.items()
     ),
     st.dictionaries(words, values),
     values,
@@ -285,6 +290,9 @@ def target(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @example(found={"command": "facility_set", "facility": "DEN", "at": [1, 2], "country": {"a": 1}})
 @example(found={"command": "config_set", "setting": ["short"], "value": {"a": 1}})
 @example(found={"command": "config_set", "setting": "strategy", "value": "os:getpid"})
+@example(found={"command": "use_flow", "flow": ["standard"], "map": [["pending", "x"]]})
+@example(found={"command": "use_flow", "flow": "standard", "map": {"pending": ["x"]}})
+@example(found={"command": "use_flow", "flow": {"states": {}}, "map": None})
 def test_any_document_is_a_command_or_one_clear_error(found: Any, target: World) -> None:
     outcome: Answer | OrderstateError
     try:

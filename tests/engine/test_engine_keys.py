@@ -24,8 +24,9 @@ from orderstate.engine.commands import (
     Retie,
     SetFacility,
     Split,
+    UseFlow,
 )
-from orderstate.engine.engine import HANDLERS
+from orderstate.engine.runner import HANDLERS
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ def keyed(key: str | None, *, by: str | None = None, role: str = "operator") -> 
         "count": Count(facility="DEN", items=[("PEN", "primary", 3, None, None)], key=key, **more),
         "facility": SetFacility(facility="LAX", values={"country": "US"}, new=True, key=key, **more),
         "config": Configure(setting="short", value="refuse", key=key, **more),
+        "use_flow": UseFlow(flow={"extends": "standard", "name": "ours"}, key=key, **more),
     }
 
 

@@ -12,9 +12,10 @@ from orderstate.errors import Refused
 from orderstate.flow import Proof, check, dump, examine, exhaustive, load, read
 from orderstate.machine import STANDARD, Machine
 from orderstate.model import State, Stock
+from orderstate.scenario import Coverage, load_all, run
 
 FLOWS = Path(__file__).parents[2] / "examples" / "flows"
-ALL = sorted(FLOWS.glob("*.yaml"))
+ALL = sorted(path for path in FLOWS.glob("*.yaml") if not path.name.endswith(".scenario.yaml"))
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
@@ -32,8 +33,18 @@ def test_an_example_is_clean_proved_and_compiles(path: Path) -> None:
     assert check(read(dump(flow))) == []
 
 
-def test_there_are_three_of_them() -> None:
-    assert [path.stem for path in ALL] == ["payment", "returns", "standard"]
+def test_there_are_four_of_them() -> None:
+    assert [path.stem for path in ALL] == ["patient", "payment", "returns", "standard"]
+
+
+@pytest.mark.parametrize("name", ["patient", "payment", "returns"])
+def test_its_scenarios_pass_and_take_every_transition_that_can_be_taken(name: str) -> None:
+    reports = [run(scenario) for scenario in load_all(FLOWS / f"{name}.scenario.yaml")]
+    assert [(r.scenario.title, s.number, s.words) for r in reports for s in r.steps if not s.passed] == []
+    coverage = Coverage.of(reports)
+    assert not coverage.missing
+    assert len(coverage.all) > 10
+    assert all(report.scenario.world.flow == load(FLOWS / f"{name}.yaml") for report in reports)
 
 
 def test_the_standard_flow_is_written_out_as_it_is() -> None:
@@ -65,8 +76,10 @@ def test_nothing_is_tied_before_it_is_paid(world: World) -> None:
 def test_a_cancelled_order_that_was_paid_owes_the_money_back(world: World) -> None:
     world.engine.machine = Machine(load(FLOWS / "payment.yaml"))
     world.facility("DEN", "39.74,-104.99", MUG=5)
-    unpaid, paid = world.order(MUG=1), world.order(MUG=1)
-    assert fire(world, unpaid, "authorise", "cancel") == "cancelled"
+    unpaid, held, paid = (world.order(MUG=1) for _ in range(3))
+    assert fire(world, unpaid, "cancel") == "cancelled"
+    assert fire(world, held, "authorise", "cancel") == "void_due"
+    assert fire(world, held, "void") == "voided"
     assert fire(world, paid, "authorise", "capture", "tie_inventory", "cancel") == "refund_due"
     assert world.level("DEN", "MUG") == (5, 0, 0)
     assert fire(world, paid, "refund") == "refunded"
@@ -78,7 +91,12 @@ def test_the_timers_of_the_payment_flow_give_up_on_who_does_not_pay() -> None:
     flow = load(FLOWS / "payment.yaml")
     timers = {state.name: (state.timer, state.after) for state in flow.states if state.timer}
     day = 86_400_000_000
-    assert timers == {"pending": ("cancel", day), "authorised": ("lapse", 7 * day)}
+    assert timers == {
+        "pending": ("cancel", day),
+        "authorised": ("lapse", 7 * day),
+        "backordered": ("cancel", 30 * day),
+        "void_due": ("lapse", 7 * day),
+    }
 
 
 def test_returned_goods_come_back_as_received_stock_and_are_counted_once(world: World) -> None:

@@ -250,9 +250,10 @@ def test_a_byte_order_mark_is_no_part_of_the_flow_and_other_encodings_are_refuse
         read("name: \udcff")
 
 
-def test_a_document_must_be_whole_and_names_its_field_where_it_is_wrong() -> None:
-    with pytest.raises(InvalidInput, match="is not a whole flow"):
-        from_document({"extends": "standard"})
+def test_a_document_reads_no_files_and_names_its_field_where_it_is_wrong() -> None:
+    assert from_document({"extends": "standard"}, "standard") == STANDARD
+    with pytest.raises(InvalidInput, match=r"^extends: 'mine\.yaml' is not standard: a flow that is no file"):
+        from_document({"extends": "mine.yaml"})
     with pytest.raises(InvalidInput, match=r"^kept: states\.a\.stock: 'fre' is not one of free, tied, gone$"):
         from_document({"states": {"a": {"stock": "fre"}}, "transitions": []}, "kept")
     with pytest.raises(InvalidInput, match="is not a JSON document"):

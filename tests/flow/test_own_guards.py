@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from orderstate import guards
+from orderstate import guards, plugins
 from orderstate.errors import InvalidInput, NotFound, OrderstateError
 from orderstate.flow import read
 from orderstate.guards import Facts, Guard, bound
@@ -70,10 +70,10 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A package is installed that offers two guards."""
     points = [Point("few_units", f"{HERE}:few_units"), Point("no_guard", f"{HERE}:ORDER")]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points if group == guards.GROUP else [])
-    guards._entry_points.cache_clear()
+    plugins.offered.cache_clear()
     guards._own.cache_clear()
     yield
-    guards._entry_points.cache_clear()
+    plugins.offered.cache_clear()
     guards._own.cache_clear()
 
 
@@ -155,4 +155,4 @@ def test_an_error_of_the_tree_passes_as_it_is() -> None:
 
 def test_built_in_guards_are_not_looked_up() -> None:
     assert bound(GuardUse("may_wait")) is guards.GUARDS["may_wait"]
-    assert guards._entry_points.cache_info().currsize == 0
+    assert plugins.offered.cache_info().currsize == 0

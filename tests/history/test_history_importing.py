@@ -56,6 +56,16 @@ def test_orders_are_placed_at_their_date_oldest_first(shop: World, tmp_path: Pat
     shop.check()
 
 
+@pytest.mark.parametrize("replayed", [False, True])
+def test_what_is_history_is_told_to_nobody(shop: World, tmp_path: Path, replayed: bool) -> None:
+    before = shop.rows("SELECT count(*) FROM delivery")
+    bring(shop, orders_file(tmp_path, *LINES), replay=replayed)
+    assert shop.rows("SELECT count(*) FROM delivery") == before
+    assert not shop.engine.silent
+    shop.order(MUG=1)
+    assert shop.rows("SELECT count(*) FROM delivery") > before
+
+
 def test_a_second_run_repeats_and_changes_nothing(shop: World, tmp_path: Path) -> None:
     file = orders_file(tmp_path, *LINES, name="orders.csv.gz")
     first = bring(shop, file)

@@ -18,7 +18,7 @@ from orderstate.store.tables import metadata
 SOURCE = Path(str(compiled.__file__)).read_text(encoding="utf-8")
 NAMES = [field.name for field in fields(Statements)]
 EVERYDAY = [name for name in NAMES if not name.startswith(("check_", "count_"))]
-SMALL = {"facility", "setting", "counter"}
+SMALL = {"subscriber", "facility", "setting", "counter"}
 """Tables that do not grow with orders and stock."""
 
 SORTED = {"stock_for_order", "refusals_read"}
@@ -69,6 +69,16 @@ def test_no_everyday_statement_scans_a_table_that_grows(name: str, connection: s
     assert scanned - SMALL == set()
 
 
+def test_no_statement_walks_through_all_that_was_ever_delivered(connection: sqlite3.Connection) -> None:
+    """By the subscriber alone the primary key leads through every delivery that it ever got."""
+    alone = "PRIMARY KEY (subscriber=?)"
+    walking = {name for name in NAMES if any(step.endswith(alone) for step in plan(connection, name))}
+    assert walking == {"deliveries_drop"}
+    held_back = "SEARCH older USING COVERING INDEX ix_delivery_subject (subscriber=? AND subject=? AND event<?)"
+    for name in ("deliveries_next", "delivery_due"):
+        assert held_back in plan(connection, name), name
+
+
 def test_nothing_is_sorted_but_what_is_known_to_be(connection: sqlite3.Connection) -> None:
     assert {name for name in EVERYDAY if any("TEMP B-TREE" in step for step in plan(connection, name))} == SORTED
 
@@ -81,7 +91,8 @@ def test_a_scan_would_be_seen(connection: sqlite3.Connection) -> None:
 
 def test_every_table_that_grows_is_known_here() -> None:
     assert set(metadata.tables) - SMALL == {
-        "allocation", "event", "idempotency", "movement", "order_line", "orders", "refusal", "shipment", "sku", "stock",
+        "allocation", "delivery", "event", "idempotency", "inbox", "movement", "order_line", "orders", "refusal",
+        "shipment", "sku", "stock",
     }  # fmt: skip
 
 

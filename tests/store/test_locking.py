@@ -362,6 +362,24 @@ def test_a_forked_child_cannot_use_its_parents_engine(opened: bool, stocked: Wor
     engine.close()
 
 
+def test_a_forked_child_does_not_keep_the_lock_of_a_parent_that_was_killed(tmp_path: Path) -> None:
+    path = str(tmp_path / "shop.db-lock")
+    parent = WriterLock(path, 0.0)
+    parent.acquire()
+    child = fork()
+    if child == 0:
+        signal.pause()
+        os._exit(0)
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), parent._descriptor)  # it is gone, as if the parent had been killed
+        other = WriterLock(path, 60.0)
+        other.acquire()  # waits for the child to have let go, and for no longer
+        other.close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 def test_a_forked_child_that_closes_its_parents_engine_locks_nobody_out(stocked: World) -> None:
     stocked.engine.orders()
     assert in_a_fork(stocked.engine.close) == "done"

@@ -1,10 +1,4 @@
-"""Laws that every strategy must keep, tried on made-up problems. For the tests of your own strategy:
-
-from orderstate.testing import broken_laws
-
-def test_my_strategy_keeps_the_laws():
-    assert broken_laws(my_strategy) == []
-"""
+"""Laws that every strategy must keep, tried on made-up problems."""
 
 from __future__ import annotations
 

@@ -1,0 +1,55 @@
+"""What a program says on stderr while it runs: sentences for a person, or with `--log json` lines of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orderstate.cli_commands.call import Call
+from orderstate.cli_commands.failing import UsageError
+
+if TYPE_CHECKING:
+    from orderstate.cli_commands.progress import Progressing
+
+Format = Annotated[
+    str | None, typer.Option("--log", metavar="FORMAT", help="json: every attempt as a line of JSON on stderr")
+]
+_JSON = "json"
+
+
+def checked(call: Call, log: str | None) -> None:
+    """Refuse a format that is not known; from then on the call knows what its lines are. Raises UsageError."""
+    if log not in (None, _JSON):
+        raise UsageError(f"--log: {log!r} is not {_JSON}", hint=f"{call.path} --log {_JSON}")
+    call.log = log is not None
+
+
+class Log:
+    """Lines of JSON if the call says so; else sentences, and under `--json` nothing, as stderr is for errors then."""
+
+    def __init__(self, call: Call, shown: Progressing) -> None:
+        self.lines = call.log
+        self._sentences = not call.log and not call.screen.json
+        self._clock = call.engine().clock
+        self._shown = shown
+
+    def now(self) -> int:
+        """The engine's clock: UTC us."""
+        return self._clock()
+
+    def tell(self, document: Mapping[str, Any]) -> None:
+        """Something that happened: its `message` is the sentence."""
+        from orderstate.render.words import line_of_json, plain
+
+        if self.lines:
+            self._shown.word(line_of_json(document))
+        elif self._sentences:
+            self._shown.word(plain(document["message"]))
+
+    def warn(self, sentence: str, **values: Any) -> None:
+        """Something stands in the way; whoever says so tries again."""
+        from orderstate.render.words import iso
+
+        self.tell({"at": iso(self.now()), "level": "warning", "message": sentence, **values})

@@ -1,0 +1,163 @@
+"""The drawing of a flow in Graphviz's language: for people who lay it out themselves, and for our own pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orderstate.diagram.canvas import wrap
+from orderstate.diagram.chart import Chart, Counts, Edge, Node, Walk, caption, chart, describe, named, printable
+from orderstate.diagram.notes import Note, notes
+from orderstate.diagram.palette import FAINT, INK, PAPER, POSSIBLE, QUIET, STATES, TAKEN
+
+if TYPE_CHECKING:
+    from orderstate.model import Flow
+
+FACE = "Helvetica,Arial,sans-serif"
+"""The fonts that a drawing asks for which is laid out elsewhere."""
+
+_TITLE, _NAME, _TRIGGER, _SMALL = 15, 14, 12, 11
+"""Sizes of type, in points."""
+_LEFT, _RIGHT, _NARROW = 34, 72, 40
+"""Characters in a line of a note: at most in each of two columns, and at least where there is one."""
+_ARROWS = Note(
+    "arrows",
+    (("thick", "taken, with the number of the event"), ("solid, green", "possible now"), ("dashed", "neither")),
+)
+
+
+def dot(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *, face: str = FACE) -> str:
+    """The flow, or one order's walk on it, in Graphviz's language, ending with a newline.
+
+    The nodes are called as the states are. `face` names the font. Raises NotFound when the walk's present state is not
+    one of the flow's.
+    """
+    drawn = chart(flow, walk, counts)
+    font = f'fontname="{face}"'
+    start = "start"
+    while any(node.name == start for node in drawn.nodes):
+        start += "_"
+    lines = [
+        f"digraph {_quoted(flow.name)} {{",
+        f'    graph [rankdir=TB, bgcolor="{PAPER}", pad=0.2, nodesep=0.45, ranksep=0.5, {font}, fontsize={_TITLE}, '
+        f'fontcolor="{INK}", labelloc=t, labeljust=l, label={_above(caption(flow, walk, counts))}];',
+        f'    node [shape=box, style="filled,rounded", {font}, fontsize={_NAME}, penwidth=1.5, margin="0.2,0.1"];',
+        f'    edge [{font}, fontsize={_TRIGGER}, color="{QUIET}", fontcolor="{INK}", arrowsize=0.75];',
+        "    subgraph cluster_drawing {",
+        f"        graph [peripheries=0, margin=0, labelloc=b, labeljust=l, fontsize={_SMALL}, "
+        f"label={_below(flow, walk, counts)}];",
+        f'        {_quoted(start)} [shape=circle, style=filled, label="", width=0.17, color="{QUIET}", '
+        f'fillcolor="{QUIET}", group=path];',
+    ]
+    lines += [f"        {_quoted(n.name)} [{_node(n, on_path=n.number < drawn.spine)}];" for n in drawn.nodes]
+    marks = ["weight=20", *_edge(drawn.placed, walk, possible=False)]
+    if drawn.placed:
+        marks.insert(0, _label("placed", drawn.placed))
+    lines.append(f"        {_quoted(start)} -> {_quoted(drawn.nodes[0].name)} [{', '.join(marks)}];")
+    lines += [_arrow(edge, drawn, walk) for edge in drawn.edges]
+    return "\n".join([*lines, "    }", "}"]) + "\n"
+
+
+def _arrow(edge: Edge, drawn: Chart, walk: Walk | None) -> str:
+    marks = [_label(edge.trigger, edge.taken)]
+    if edge.target == edge.source + 1 and edge.target < drawn.spine:
+        marks.append("weight=20")
+    marks += _sides(edge, drawn) + _edge(edge.taken, walk, possible=edge.possible)
+    ends = f"{_quoted(drawn.nodes[edge.source].name)} -> {_quoted(drawn.nodes[edge.target].name)}"
+    return f"        {ends} [{', '.join(marks)}];"
+
+
+def _label(trigger: str, taken: tuple[int, ...]) -> str:
+    """With spaces on both sides, which keep it off the line."""
+    space = "\u00a0" * (2 if taken else 1)
+    return f"label=<{space}{_html(named(trigger, taken))}{space}>"
+
+
+def _sides(edge: Edge, drawn: Chart) -> list[str]:
+    """On which side an arrow leaves a box of the main path: one step back on the left; on the right to where several
+    boxes of the path lead, such as to cancelled. So these arrows do not cross the path; for all others Graphviz finds
+    the best place."""
+    if edge.source >= drawn.spine:
+        return []
+    if edge.target < drawn.spine:
+        return ["tailport=w", "headport=w"] if edge.target == edge.source - 1 else []
+    several = sum(other.target == edge.target and other.source < drawn.spine for other in drawn.edges) > 1
+    return ["tailport=e"] if several else []
+
+
+def _node(node: Node, *, on_path: bool) -> str:
+    paint = STATES[node.stock]
+    title, *rest = map(_html, describe(node))
+    gap = '<br/><font point-size="3"> </font><br/>'
+    lines = [title, *(f'<font point-size="{_SMALL}">{line}</font>' for line in rest)]
+    marks = [f"label=<{gap.join(lines)}>", f'fillcolor="{paint.fill}"', f'fontcolor="{paint.text}"']
+    marks.append(f'color="{TAKEN if node.visited or node.present else paint.frame}"')
+    if node.present:
+        marks.append("penwidth=4")
+    elif node.visited:
+        marks.append("penwidth=2.5")
+    if node.final:
+        marks.append("peripheries=2")
+    if on_path:
+        marks.append("group=path")
+    return ", ".join(marks)
+
+
+def _edge(taken: tuple[int, ...], walk: Walk | None, *, possible: bool) -> list[str]:
+    """How an arrow is drawn: thick where the order went, green where it could go now, dashed elsewhere."""
+    marks = []
+    if taken:
+        marks += [f'color="{TAKEN}"', f'fontcolor="{TAKEN}"', "penwidth=3"]
+    elif possible:
+        marks += [f'color="{POSSIBLE}"', f'fontcolor="{POSSIBLE}"', "penwidth=1.5"]
+    elif walk is not None:
+        marks += [f'color="{FAINT}"', f'fontcolor="{QUIET}"', "style=dashed"]
+    return marks
+
+
+def _above(text: str) -> str:
+    """The title, as far from the edge as the notes."""
+    cells = f'<td width="8"></td><td>{_html(text)}</td>'
+    return f'<<table border="0" cellspacing="0" cellpadding="2"><tr>{cells}</tr></table>>'
+
+
+def _below(flow: Flow, walk: Walk | None, counts: Counts | None) -> str:
+    """The notes as one table of two columns, each note under its title."""
+    told = notes(flow, walk, counts) if walk is None else [_ARROWS, *notes(flow, walk, counts)]
+    if not told:
+        return '""'
+    folded = [[(_folded(first, _LEFT), _folded(second, _RIGHT)) for first, second in note.rows] for note in told]
+    # What spans both columns is no wider than they are, or Graphviz would spread them apart.
+    columns = ([len(line) for rows in folded for row in rows for line in row[side]] for side in (0, 1))
+    wide = max(_NARROW, sum(max(column, default=0) for column in columns))
+    cells = []
+    for note, rows in zip(told, folded, strict=True):
+        cells.append('<td colspan="3" height="8"></td>')
+        cells.append(_cell(wrap(note.title, wide), INK if rows else QUIET, wide=True))
+        cells += [f'{_cell(first, INK)}<td width="8"></td>{_cell(lines, QUIET)}' for first, lines in rows]
+        if note.remark is not None:
+            cells.append(_cell(wrap(note.remark, wide), QUIET, wide=True))
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">{body}</table>>'
+
+
+def _folded(text: str, width: int) -> list[str]:
+    return [line for part in text.split("\n") for line in wrap(part, width, "  ")]
+
+
+def _cell(lines: list[str], colour: str, *, wide: bool = False) -> str:
+    span = ' colspan="3"' if wide else ""
+    indented = (_html(line.replace("  ", "\u00a0\u00a0")) for line in lines)
+    text = "".join(f'{line}<br align="left"/>' for line in indented)
+    return f'<td{span} align="left" balign="left" valign="top"><font color="{colour}">{text}</font></td>'
+
+
+def _quoted(name: str) -> str:
+    """An identifier between quotes. A backslash is doubled, so that no name can end the quotes."""
+    return '"' + printable(name.replace("\\", "\\\\")).replace('"', '\\"') + '"' if name else '""'
+
+
+def _html(text: str) -> str:
+    """Text for an HTML-like label, in which a backslash still begins an escape."""
+    for char, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("\\", "\\\\")):
+        text = text.replace(char, written)
+    return text

@@ -1,0 +1,276 @@
+"""The work loop: brings events to their subscribers, in order per order, and says what became of each.
+
+A local subscriber works inside the transaction that marks its delivery, many deliveries to one commit. An outside one
+is called with no transaction open: a worker first claims what it will call, so that no other worker calls it meanwhile,
+and writes down what came of it afterwards; should it die in between, the claim runs out and the event is told again.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+
+from orderstate.engine import Engine
+from orderstate.engine.unit import Unit
+from orderstate.errors import Damaged, OrderstateError, ReadOnly
+from orderstate.events.recorder import Recorder
+from orderstate.events.registry import Handler, handler
+from orderstate.events.verdicts import (
+    DIED,
+    DOWN,
+    OVERTAKEN,
+    SCHEDULE,
+    SECOND,
+    Listener,
+    Told,
+    Verdict,
+    arrived,
+    as_told,
+    failed,
+    judged,
+    left_alone,
+    mark,
+)
+from orderstate.model import Event, Subscriber
+from orderstate.store import deliveries
+from orderstate.store.deliveries import Delivery
+
+TURN = 1.0
+"""Seconds after which a batch ends: outside ones, to write down what came of it; local ones, as nobody else can write
+meanwhile. Whatever is being worked on then is finished."""
+
+KINDS = ("local", "outside")
+"""Whom a worker can serve. A relay has a program of its own."""
+
+Attempts = list[tuple[Delivery, Verdict, float]]
+
+
+class Worker:
+    """Delivers for some subscribers of one database, in one thread.
+
+    `kinds`: only subscribers of these; `batch`: deliveries to one transaction at most. `stop` is asked between two
+    deliveries. `told` hears of every attempt, after it is written down.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        subscribers: Collection[str] | None = None,
+        *,
+        kinds: Collection[str] = KINDS,
+        batch: int = 100,
+        told: Listener = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._engine = engine
+        self._only = None if subscribers is None else frozenset(subscribers)
+        self._kinds = frozenset(kinds) & frozenset(KINDS)
+        self._batch = batch
+        self._told = told
+        self._stop = stop
+        self._down: dict[str, int] = {}
+        """Until when (UTC us) a subscriber is left alone, because its far side is down."""
+
+    def subscribers(self) -> list[Subscriber]:
+        """Whom this worker delivers to: those who are switched on, and are no relay."""
+        return [
+            s
+            for s in self._engine.subscribers()
+            if s.enabled and s.kind in self._kinds and (self._only is None or s.name in self._only)
+        ]
+
+    def drain(self) -> int:
+        """Deliver until nothing is due, and what comes of it is delivered, too; how many attempts were made."""
+        attempts = 0
+        while not self._stop():
+            made = sum(self.turn(subscriber) for subscriber in self.subscribers())
+            attempts += made
+            if not made:
+                break
+        return attempts
+
+    def turn(self, subscriber: Subscriber) -> int:
+        """One batch for one subscriber; how many attempts were made. Raises what concerns the whole database."""
+        now = self._engine.clock()
+        if self._stop() or self._down.get(subscriber.name, 0) > now:
+            return 0
+        with self._engine.store.read() as tx:  # most of the time there is nothing, and nobody needs to wait for us
+            if not deliveries.eligible(tx, subscriber.name, now, 1):
+                return 0
+        try:
+            loaded = handler(subscriber.target, subscriber.kind)
+        except OrderstateError as error:
+            made = self._unusable(subscriber, error)
+        else:
+            made = self._inside(subscriber, loaded) if subscriber.kind == "local" else self._outside(subscriber, loaded)
+        for told in made:
+            if self._engine.observer is not None:
+                self._engine.observer.attempted(told.subscriber, told.outcome)
+            self._told(told)
+        return len(made)
+
+    def next_due(self) -> int | None:
+        """When something may be delivered next (UTC us); None where nothing is on its way."""
+        serving = [subscriber.name for subscriber in self.subscribers()]
+        with self._engine.store.read() as tx:
+            found = {name: deliveries.next_due(tx, name) for name in serving}
+        return min((max(due, self._down.get(name, 0)) for name, due in found.items() if due is not None), default=None)
+
+    def _leave_alone(self, subscriber: Subscriber, verdict: Verdict) -> None:
+        if verdict.down:
+            self._down[subscriber.name] = self._engine.clock() + round(verdict.after * SECOND)
+
+    def _watched(self, delivery: Delivery, attempt: Callable[[], Verdict]) -> Verdict:
+        observer = self._engine.observer
+        return attempt() if observer is None else observer.delivery(delivery, attempt)
+
+    # Local: inside the transaction
+
+    def _inside(self, subscriber: Subscriber, loaded: Handler) -> list[Told]:
+        made: list[Told] = []
+        began = time.monotonic()
+        with self._engine.unit() as unit, Recorder(self._engine.store.path) as recorder:
+            now = unit.now
+            made.extend(_found_dead(unit, recorder, now))
+            for delivery in deliveries.eligible(unit.tx, subscriber.name, now, self._batch):
+                if self._stop() or time.monotonic() - began > TURN:
+                    break
+                at = time.perf_counter()
+                verdict = self._watched(delivery, partial(_worked, unit, delivery, loaded, recorder))
+                # A mark from the time when this subscriber was an outside one is as good as none.
+                mark(unit, delivery, verdict, now, delivery.claim)
+                made.append(as_told(delivery, verdict, time.perf_counter() - at))
+                self._leave_alone(subscriber, verdict)
+                if verdict.down:
+                    break  # the others would only hear the same
+        return made
+
+    # Outside: with no transaction open
+
+    def _outside(self, subscriber: Subscriber, loaded: Handler) -> list[Told]:
+        with ExitStack() as stack:
+            try:
+                call = stack.enter_context(loaded.open(self._engine))
+            except BaseException as error:  # noqa: BLE001 - it says which it raises again; no delivery is to blame
+                return self._unusable(subscriber, error)
+            closing = stack.pop_all()
+        try:
+            return self._tell(subscriber, loaded, call)
+        finally:
+            with suppress(Exception):  # what came of the calls is written down, and a connection left open ends with us
+                closing.close()
+
+    def _tell(self, subscriber: Subscriber, loaded: Handler, call: Callable[[Event], object]) -> list[Told]:
+        token = secrets.token_hex(8)
+        claimed, made = self._claim(subscriber, loaded, token)
+        attempts: Attempts = []
+        overtaken: set[int] = set()
+        began = time.monotonic()
+        try:
+            for delivery in claimed:
+                if self._stop() or time.monotonic() - began > TURN:
+                    break
+                at = time.perf_counter()
+                verdict = self._watched(delivery, partial(_called, call, delivery))
+                attempts.append((delivery, verdict, time.perf_counter() - at))
+                self._leave_alone(subscriber, verdict)
+                if verdict.down:
+                    break  # the others would only hear the same
+        finally:
+            if claimed:
+                overtaken = self._write(attempts, claimed, token)
+        for delivery, verdict, took in attempts:
+            if delivery.key in overtaken:
+                late = f"somebody else took it over: this call was longer than its lease of {loaded.lease} s"
+                verdict = replace(verdict, outcome=OVERTAKEN, reason=late)
+            made.append(as_told(delivery, verdict, took))
+        return made
+
+    def _claim(self, subscriber: Subscriber, loaded: Handler, token: str) -> tuple[list[Delivery], list[Told]]:
+        """What is to be called now, marked as ours; and what is parked because nobody ever came back from it."""
+        with self._engine.unit() as unit:
+            until = unit.now + round((loaded.lease + 2 * TURN) * SECOND)
+            found = deliveries.eligible(unit.tx, subscriber.name, unit.now, self._batch)
+            if found and found[0].claim is not None:
+                return _claim_again(unit, found[0], token, until)
+            claimed = []
+            for delivery in found:
+                if delivery.claim is not None:
+                    break
+                deliveries.claim(unit.tx, delivery, token, until)
+                claimed.append(delivery)
+            return claimed, []
+
+    def _write(self, attempts: Attempts, claimed: list[Delivery], token: str) -> set[int]:
+        """Write down what came of the calls and give back what was not called; the keys that were lost meanwhile."""
+        called = {delivery.key for delivery, _, _ in attempts}
+        with self._engine.unit() as unit:
+            for delivery in claimed:
+                if delivery.key not in called:
+                    deliveries.release(unit.tx, delivery, token)
+            return {d.key for d, verdict, _ in attempts if not mark(unit, d, verdict, unit.now, token)}
+
+    def _unusable(self, subscriber: Subscriber, error: BaseException) -> list[Told]:
+        """It cannot be loaded or opened: what is on its way to it waits, and the first says why."""
+        if isinstance(error, KeyboardInterrupt | Damaged | ReadOnly):
+            raise error
+        self._down[subscriber.name] = self._engine.clock() + DOWN * SECOND
+        with self._engine.unit() as unit:
+            for delivery in deliveries.eligible(unit.tx, subscriber.name, unit.now, 1):
+                verdict = left_alone(delivery, error)
+                mark(unit, delivery, verdict, unit.now, delivery.claim)
+                self._leave_alone(subscriber, verdict)
+                return [as_told(delivery, verdict)]
+        return []
+
+
+def _worked(unit: Unit, delivery: Delivery, loaded: Handler, recorder: Recorder) -> Verdict:
+    recorder.note(delivery.subscriber, delivery.key)
+    try:
+        with unit.tx.savepoint():
+            loaded.call(delivery.event, unit)
+    except BaseException as error:  # noqa: BLE001 - it says which it raises again
+        return judged(delivery, error)
+    finally:
+        recorder.clear()
+    return arrived(delivery)
+
+
+def _called(call: Callable[[Event], object], delivery: Delivery) -> Verdict:
+    try:
+        call(delivery.event)
+    except BaseException as error:  # noqa: BLE001 - it says which it raises again
+        return judged(delivery, error)
+    return arrived(delivery)
+
+
+def _found_dead(unit: Unit, recorder: Recorder, now: int) -> list[Told]:
+    """Count the attempt over which somebody died, so that such an event is put off and parked like others that fail."""
+    note = recorder.left()
+    if note is None:
+        return []
+    recorder.clear()
+    delivery = deliveries.of(unit.tx, *note)
+    if delivery is None or delivery.delivered is not None or delivery.parked is not None:
+        return []
+    verdict = failed(delivery, DIED)
+    mark(unit, delivery, verdict, now, delivery.claim)
+    return [as_told(delivery, verdict)]
+
+
+def _claim_again(unit: Unit, delivery: Delivery, token: str, until: int) -> tuple[list[Delivery], list[Told]]:
+    """Claim one that somebody called and never came back from: that attempt counts, and it is called alone now.
+
+    Alone, as it may be the one that ends the process, and what was called before it would not be written down.
+    """
+    counted = delivery.attempts + 1
+    if counted > len(SCHEDULE):
+        verdict = failed(delivery, f"{DIED}, or took longer than its lease")
+        mark(unit, delivery, verdict, unit.now, delivery.claim)
+        return [], [as_told(delivery, verdict)]
+    deliveries.claim(unit.tx, delivery, token, until, counted)
+    return [replace(delivery, attempts=counted)], []

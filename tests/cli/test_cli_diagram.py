@@ -1,0 +1,167 @@
+"""`orderstate diagram`: formats, files, pictures through a pipe, counts with times, flow files, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pexpect
+import pytest
+from shops import KANSAS_CITY, Cli
+
+pytest_plugins = ["shop_fixtures"]
+
+FLOWS = Path(__file__).parents[2] / "examples" / "flows"
+PNG = b"\x89PNG\r\n\x1a\n"
+pictured = pytest.mark.skipif(find_spec("pygraphviz") is None, reason="pygraphviz is not installed")
+
+
+def program(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The program itself, its output in bytes."""
+    return subprocess.run(
+        [sys.executable, "-m", "orderstate", *arguments],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        env=os.environ | environment,
+        timeout=60,
+    )
+
+
+@pictured
+@pytest.mark.parametrize(("name", "begins"), [("flow.svg", b"<svg"), ("flow.png", PNG), ("FLOW.PDF", b"%PDF-")])
+def test_the_name_of_the_file_chooses_the_format(empty: Cli, folder: Path, name: str, begins: bytes) -> None:
+    written = empty("diagram", "-o", name)
+    assert (written.status, written.out) == (0, "")
+    assert written.err == f"{name}: {name[-3:].casefold()} written\n"
+    assert (folder / name).read_bytes().startswith(begins)
+
+
+@pictured
+def test_the_format_wins_over_the_name(empty: Cli, folder: Path) -> None:
+    assert empty("diagram", "--format", "PNG", "-o", "flow.svg").status == 0
+    assert (folder / "flow.svg").read_bytes().startswith(PNG)
+
+
+@pictured
+def test_an_svg_is_text_on_stdout_and_a_png_bytes_in_a_pipe(empty: Cli, folder: Path) -> None:
+    assert empty("diagram", "--format", "svg", human=True).out.startswith("<svg")
+    piped = program("diagram", "--format", "png", folder=folder)
+    assert (piped.returncode, piped.stderr) == (0, b"")
+    assert piped.stdout.startswith(PNG)
+
+
+@pytest.mark.parametrize("form", ["png", "pdf"])
+def test_a_terminal_is_not_filled_with_bytes(empty: Cli, form: str) -> None:
+    refused = empty("diagram", "--format", form, human=True)
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.splitlines() == [
+        f"error: usage: a {form.upper()} is no text for a terminal: name a file with -o, or pipe it",
+        f"hint: orderstate diagram -o flow.{form}",
+    ]
+
+
+def test_a_real_terminal_is_told_the_same(folder: Path) -> None:
+    said, status = pexpect.run(
+        f"{sys.executable} -m orderstate diagram --format png", withexitstatus=True, cwd=str(folder), timeout=60
+    )
+    assert status == 2
+    assert b"name a file with -o" in said
+
+
+@pictured
+def test_json_has_a_png_in_base64(empty: Cli) -> None:
+    document = empty("diagram", "--format", "png", "--json", human=True).document
+    assert base64.b64decode(document["drawing"]).startswith(PNG)
+    assert empty("diagram", "--format", "svg", "--json").document["drawing"].startswith("<svg")
+
+
+@pictured
+def test_pictures_take_orders_and_counts(cli: Cli) -> None:
+    cli("place", "--line", "MUG:2", "--to", KANSAS_CITY)
+    cli("place", "--line", "MUG:1", "--to", KANSAS_CITY)
+    cli("tie", "1001")
+    walked = cli("diagram", "--order", "1001", "--format", "svg").out
+    assert "<title>order 1001 · inventory tied" in walked
+    assert "2 tie_inventory" in walked
+    counted = cli("diagram", "--counts", "--format", "svg").out
+    assert "<title>standard flow · 2 orders</title>" in counted
+    assert re.search(r">for \d+ s<", counted)
+
+
+def test_counts_tell_how_long_in_every_form(cli: Cli) -> None:
+    for _ in range(3):
+        cli("place", "--line", "MUG:1", "--to", KANSAS_CITY)
+    for form in ("terminal", "mermaid", "dot"):
+        drawn = cli("diagram", "--counts", "--format", form).out
+        assert "3 orders" in drawn
+        assert re.search(r"oldest \d+ s", drawn)
+    counts = cli("diagram", "--counts", "--json").document["counts"]
+    assert counts["pending"]["orders"] == 3
+    assert 0 <= counts["pending"]["median_seconds"] <= counts["pending"]["oldest_seconds"] < 600
+    assert counts["shipping"] == {"orders": 0, "oldest_seconds": None, "median_seconds": None}
+    assert cli("diagram", "--json").document["counts"] is None
+
+
+def test_a_flow_file_is_drawn_without_a_database(empty: Cli) -> None:
+    drawn = empty("diagram", "--flow", str(FLOWS / "payment.yaml"))
+    assert drawn.status == 0
+    assert drawn.out.startswith("payment flow\n")
+    assert "payment authorised" in drawn.out
+    assert "awaiting payment    after 24h: cancel\n" in drawn.out
+    assert empty("diagram", "--flow", str(FLOWS / "payment.yaml"), "--json").document["flow"] == "payment"
+
+
+def test_counts_on_a_flow_file_show_whom_it_would_strand(cli: Cli, folder: Path) -> None:
+    cli("place", "--line", "MUG:99", "--to", KANSAS_CITY)
+    assert cli("tie", "1001").status == 5
+    (folder / "flow.yaml").write_text(
+        "name: short\nextends: standard\nremove: {states: [backordered]}\n", encoding="utf-8"
+    )
+    drawn = cli("diagram", "--flow", "flow.yaml", "--counts")
+    assert drawn.status == 0, drawn.err
+    assert drawn.out.endswith("in states that this flow lacks\n  backordered  1 order\n")
+
+
+def test_a_flow_file_that_is_not_there_or_broken_is_an_error(empty: Cli, folder: Path) -> None:
+    assert empty("diagram", "--flow", "nowhere.yaml").status == 3
+    (folder / "flow.yaml").write_text("name: [", encoding="utf-8")
+    broken = empty("diagram", "--flow", "flow.yaml")
+    assert broken.status == 2
+    assert "flow.yaml:2:1" in broken.err
+
+
+def test_an_order_is_drawn_on_the_flow_in_force_only(cli: Cli) -> None:
+    refused = cli("diagram", "--order", "1001", "--flow", str(FLOWS / "payment.yaml"))
+    assert refused.status == 2
+    assert "--order goes with the flow in force" in refused.err
+
+
+@pytest.mark.parametrize("options", [("--format", "svg"), ("-o", "flow.png"), ("-o", "flow.pdf")])
+def test_without_the_extra_the_way_to_it_is_told(
+    empty: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    refused = empty("diagram", *options)
+    assert (refused.status, refused.out) == (9, "")
+    assert "error: not_installed: a picture needs pygraphviz, which is not installed" in refused.err
+    assert "hint: pip install 'orderstate[diagram]'" in refused.err
+    assert list(folder.iterdir()) == []
+
+
+def test_text_needs_no_extra(empty: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    for form in ("terminal", "mermaid", "dot"):
+        assert empty("diagram", "--format", form).status == 0
+
+
+@pictured
+def test_a_picture_into_a_folder_that_is_not_there_is_one_error(empty: Cli) -> None:
+    refused = empty("diagram", "-o", "nowhere/flow.svg")
+    assert refused.status == 1
+    assert refused.err.startswith("error: output: nowhere/flow.svg cannot be written")

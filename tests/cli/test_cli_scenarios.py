@@ -1,0 +1,176 @@
+"""`run` with scenarios, and with commands as before; `schema scenario`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from shops import Cli
+from worlds import rows
+
+pytest_plugins = ["shop_fixtures"]
+
+GOOD = """\
+scenario: A mug is placed and tied
+world:
+  facilities: {DEN: {country: US}}
+  stock: {DEN: {MUG: 1}}
+steps:
+  - place: {lines: {MUG: 1}, to: US}
+    as: a
+  - tie: ${a}
+    expect: {state: inventory_tied}
+"""
+BAD = GOOD.replace("A mug is placed", "A mug is wrongly placed").replace("state: inventory_tied", "state: shipping")
+COMMAND = json.dumps({"command": "place", "lines": {"MUG": 1}, "to": "US"}) + "\n"
+
+
+@pytest.fixture
+def scripts(folder: Path) -> Path:
+    """A folder with scripts, and no database."""
+    (folder / "good.scenario.yaml").write_text(GOOD, encoding="utf-8")
+    (folder / "bad.yml").write_text(BAD, encoding="utf-8")
+    (folder / "both.yaml").write_text(f"{GOOD}---\n{BAD}", encoding="utf-8")
+    (folder / "commands.ndjson").write_text(COMMAND, encoding="utf-8")
+    return folder
+
+
+def test_a_scenario_runs_without_a_database_and_leaves_none(empty: Cli, scripts: Path) -> None:
+    before = sorted(scripts.iterdir())
+    done = empty("run", "good.scenario.yaml")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[:3] == [
+        "A mug is placed and tied (good.scenario.yaml)",
+        "ok     1  place: {lines: {MUG: 1}, to: US} as a",
+        "          1001: placed, pending: 1 MUG to US",
+    ]
+    assert "passed: 2 steps" in done.out.splitlines()
+    assert "coverage: 1 of 9 transitions of standard" in done.out.splitlines()
+    assert "  not taken: deliver from shipping to delivered" in done.out.splitlines()
+    assert sorted(scripts.iterdir()) == before
+
+
+def test_an_expectation_that_fails_ends_with_7_and_shows_only_what_differs(empty: Cli, scripts: Path) -> None:
+    done = empty("run", "bad.yml")
+    assert done.status == 7
+    lines = [line.strip() for line in done.out.splitlines()]
+    at = lines.index("expected  state: shipping")
+    assert lines[at + 1] == "seen      state: inventory_tied"
+    assert sum(line.startswith("expected") for line in lines) == 1
+    assert "failed: 1 of 2 steps" in lines
+
+
+def test_a_person_sees_signs_and_a_pipe_words(empty: Cli, scripts: Path) -> None:
+    drawn = empty("run", "bad.yml", human=True, width=40)
+    assert "✓ 1  place: {lines: {MUG: 1}, to: US} as" in drawn.out
+    assert "✗ 2  tie: ${a}" in drawn.out
+    assert max(map(len, drawn.out.splitlines())) <= 40
+    assert "FAILED 2  tie: ${a}" in empty("run", "bad.yml", width=40).out
+
+
+def test_several_files_and_several_documents_are_all_run(empty: Cli, scripts: Path) -> None:
+    done = empty("run", "bad.yml", "both.yaml", "good.scenario.yaml")
+    assert done.status == 7
+    assert "4 scenarios: 2 passed, 2 failed" in done.out
+    assert "  failed: A mug is wrongly placed and tied (both.yaml)" in done.out
+
+
+def test_json_is_one_document_a_scenario(empty: Cli, scripts: Path) -> None:
+    done = empty("run", "both.yaml", "--json")
+    good, bad = done.documents
+    assert (done.status, done.err) == (7, "")
+    assert (good["passed"], bad["passed"]) == (True, False)
+    assert bad["steps"][1]["differences"] == [{"field": "state", "expected": "shipping", "seen": "inventory_tied"}]
+    assert good["steps"][0]["at"] == "2026-01-01T00:00:00.000000Z"
+    assert good["steps"][0]["outcomes"][0]["asked"]["key"] == "step-1"
+    assert good["coverage"]["taken"] == 1
+    assert ["pending", "cancel", "cancelled"] in good["coverage"]["missing"]
+
+
+def test_a_scenario_may_come_from_stdin(empty: Cli, scripts: Path) -> None:
+    done = empty("run", "-", stdin=f"# a comment\n\n{GOOD}".encode())
+    assert (done.status, done.out.splitlines()[0]) == (0, "A mug is placed and tied (stdin)")
+    refused = empty("run", "-", stdin=b"scenario: s\nsteps:\n  - plce: {}\n")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.startswith("error: invalid_input: stdin:3:5: field: 'plce'")
+
+
+def test_a_file_that_cannot_be_read_stops_everything_before_it_begins(empty: Cli, scripts: Path) -> None:
+    (scripts / "broken.yaml").write_text("scenario: s\nsteps: [{tie: '${x}'}]\n", encoding="utf-8")
+    done = empty("run", "good.scenario.yaml", "broken.yaml")
+    assert (done.status, done.out) == (2, "")
+    assert "broken.yaml:2:15: reference: '${x}'" in done.err
+    missing = empty("run", "good.yaml")
+    assert missing.status == 3
+    assert "good.scenario.yaml" in missing.err
+
+
+def test_a_world_that_cannot_be_made_does_not_stop_the_other_scenarios(empty: Cli, scripts: Path) -> None:
+    (scripts / "odd.yaml").write_text(GOOD.replace("country: US", "country: XX"), encoding="utf-8")
+    done = empty("run", "odd.yaml", "good.scenario.yaml")
+    assert done.status == 2
+    assert "odd.yaml:3:31: country: 'XX'" in done.err
+    assert "passed: 2 steps" in done.out
+    assert empty("run", "odd.yaml").status == 2
+
+
+def test_the_database_is_kept_on_request_and_never_over_a_file(empty: Cli, scripts: Path) -> None:
+    done = empty("run", "bad.yml", "--keep-db", "kept.db")
+    assert done.status == 7
+    assert "its database is kept: orderstate --db kept.db list" in done.out
+    assert rows(scripts / "kept.db", "SELECT state FROM orders") == [("inventory_tied",)]
+    assert empty("--db", "kept.db", "show", "1001").status == 0
+    refused = empty("run", "bad.yml", "--keep-db", "kept.db")
+    assert (refused.status, refused.out) == (4, "")
+    assert "file_exists" in refused.err
+
+
+def test_junit_says_which_step_failed(empty: Cli, scripts: Path) -> None:
+    done = empty("run", "both.yaml", "--junit", "report.xml")
+    assert done.status == 7
+    root = ElementTree.parse(scripts / "report.xml").getroot()
+    assert [case.find("failure") is None for case in root.iter("testcase")].count(False) == 1
+    assert "state" in ElementTree.tostring(root, encoding="unicode")
+
+
+def test_commands_run_on_the_database_as_before(cli: Cli, scripts: Path) -> None:
+    done = cli("run", "commands.ndjson", "commands.ndjson", "--batch", "5")
+    assert [(d["line"], d["order"]) for d in done.documents] == [(1, "1001"), (1, "1002")]
+    assert cli("run", "-", stdin=COMMAND.encode()).document["order"] == "1003"
+    assert cli("run", "-", stdin=b"nonsense\n").status == 2
+    assert cli("run", "-", stdin=b"").status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("good.scenario.yaml", "commands.ndjson"), "one after the other"),
+        (("good.scenario.yaml", "--batch", "5"), "--batch goes with commands"),
+        (("commands.ndjson", "--keep-db", "kept.db"), "--keep-db goes with scenarios"),
+        (("commands.ndjson", "--junit", "r.xml"), "--junit goes with scenarios"),
+        (("both.yaml", "--keep-db", "kept.db"), "--keep-db keeps the database of one scenario, not of 2"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_runs(
+    cli: Cli, scripts: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = cli("run", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert says in done.err
+    assert rows(scripts / "orderstate.db", "SELECT count(*) FROM orders") == [(0,)]
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_runs(empty: Cli, scripts: Path) -> None:
+    for option in ("--keep-db", "--junit"):
+        done = empty("run", "good.scenario.yaml", option, "nowhere/file")
+        assert (done.status, done.out) == (3, "")
+        assert "no folder nowhere" in done.err
+
+
+def test_the_schema_of_scenarios_is_printed(empty: Cli, folder: Path) -> None:
+    done = empty("schema", "scenario", "--json")
+    assert (done.status, done.document["title"]) == (0, "orderstate scenario")
+    assert json.loads(empty("schema", "scenario").out) == done.document
+    assert empty("schema", "scenaro").status == 3
