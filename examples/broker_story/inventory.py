@@ -17,7 +17,7 @@ def main(folder: Path, broker: str) -> int:
     return serve(
         consuming(database, f"{broker}/{ORDERS}"),
         consuming(database, f"{broker}/{DESK}"),
-        working(database, "sourcing", "restock", "reoffer"),
+        working(database, "sourcing", "restock"),
         relaying(database, f"{broker}/{INVENTORY}"),
     )
 

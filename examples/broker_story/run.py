@@ -27,7 +27,7 @@ from typing import Any
 
 from orderstate import Engine
 from orderstate.engine.commands import Count
-from orderstate.events.subscribing import add, switch
+from orderstate.events.subscribing import set_types, switch
 from orderstate.flow import load
 
 HERE = Path(__file__).parent
@@ -71,7 +71,8 @@ def prepare(folder: Path) -> None:
         for code, position in (("DEN", "39.74,-104.99"), ("NYC", "40.71,-74.01")):
             engine.add_facility(code, country="US", at=position)
             engine.execute(Count(facility=code, items=[(sku, "primary", 6, None, 300) for sku in ARTICLES]))
-        add(engine, "reoffer", "reoffer:reoffer", "outside", ("OrderCancelled", "OrderReduced", "InventoryUntied"))
+        # What a cancel gives back is offered to who waits, too.
+        set_types(engine, "restock", ("StockReceived", "OrderCancelled", "OrderReduced", "InventoryUntied"))
         switch(engine, "notify", False)
 
 

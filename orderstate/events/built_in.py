@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from orderstate.engine import Engine
 from orderstate.engine.commands import Fire
@@ -35,14 +36,23 @@ def _fire(unit: Unit, order: str, wanted: Callable[[str], str | None], by: str) 
 
 
 def restock(event: Event, engine: Engine) -> None:
-    """Goods came in: tie the orders that wait for them, oldest first, each in a transaction of its own.
+    """Goods came in, or back: tie the orders that wait for them, oldest first, each in a transaction of its own.
 
-    So nobody waits for a long queue; a repeat finds the orders tied, and has nothing to do.
+    So nobody waits for a long queue; a repeat finds the orders tied, and has nothing to do. It understands
+    StockReceived, StockAdjusted, and every event of an order that gave stock back.
     """
-    for sku in dict.fromkeys(str(item[0]) for item in event.payload.get("received", ())):
+    for sku in _came(event.payload):
         for outcome in engine.tie_waiting(sku=sku, role="system", by="restock"):
             if isinstance(outcome, OrderstateError) and not isinstance(outcome, Refused | StockShort):
                 raise outcome
+
+
+def _came(payload: Mapping[str, Any]) -> list[str]:
+    """The SKUs of which an event brought more."""
+    received = [sku for sku, *_ in payload.get("received", ())]
+    released = [sku for _, sku, *_ in payload.get("released", ())]
+    counted = [payload["sku"]] if payload.get("on_hand", 0) > payload.get("was", 0) else []
+    return list(dict.fromkeys(map(str, [*received, *released, *counted])))
 
 
 restock.lease = 600  # type: ignore[attr-defined]  # read by registry.handler

@@ -578,6 +578,27 @@ def test_a_built_in_subscriber_acts_once_however_often_it_hears(world: World) ->
     assert world.event_types("1001") == before == ["OrderPlaced", "InventoryTied"]
 
 
+@pytest.mark.parametrize(
+    "brought", ["StockReceived", "StockAdjusted", "OrderCancelled", "OrderReduced", "InventoryUntied"]
+)
+def test_whatever_brings_stock_is_offered_to_who_waits_if_restock_hears_of_it(world: World, brought: str) -> None:
+    world.facility("DEN", "39.74,-104.99", MUG=2, PEN=1)
+    holder, waits = world.tied(MUG=2, PEN=1), world.order(MUG=1)
+    world.engine.tie(waits)
+    Worker(world.engine, ["restock"]).drain()
+    with world.engine.unit() as unit:
+        deliveries.declare(unit.tx, Subscriber("restock", "outside", "restock", (brought,)))
+    {
+        "StockReceived": lambda: world.engine.receive("DEN", "MUG", 1),
+        "StockAdjusted": lambda: world.engine.adjust("DEN", "MUG", by_units=1),
+        "OrderCancelled": lambda: world.engine.cancel(holder),
+        "OrderReduced": lambda: world.engine.cancel(holder, lines={"MUG": 1}),
+        "InventoryUntied": lambda: world.engine.untie(holder),
+    }[brought]()
+    assert Worker(world.engine, ["restock"]).drain() == 1
+    assert world.engine.order(waits).state == "inventory_tied"
+
+
 def test_a_refused_tie_is_counted_and_is_no_failed_delivery(world: World) -> None:
     world.facility("DEN", "39.74,-104.99", MUG=1)
     world.order(MUG=2, short="refuse")
