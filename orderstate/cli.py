@@ -287,7 +287,7 @@ def run(arguments: Sequence[str], screen: Screen | None = None, home: str | None
         call.screen.json = call.screen.json or (isinstance(error, UsageError) and "--json" in arguments)
         return _failed(error, call)
     except KeyboardInterrupt:
-        return _failed(interrupted(), call)
+        return _failed(interrupted(call.path), call)
     except SystemExit as done:  # typer's own commands for completion end so
         return done.code if isinstance(done.code, int) else 0
     except Exception as error:  # noqa: BLE001 - the one handler: nobody sees a traceback who did not ask for it

@@ -15,7 +15,7 @@ from transitions.core import Event as LibraryEvent
 from transitions.core import Machine as LibraryMachine
 from transitions.core import Transition as LibraryTransition
 
-from orderstate.errors import NotFound, Refused, StockShort
+from orderstate.errors import NotFound, OrderstateError, Refused, StockShort
 from orderstate.guards import Check, Facts, bound
 from orderstate.model import Flow, GuardUse, Order, Refusal, State, Stock, Transition
 
@@ -275,10 +275,19 @@ class Machine:
         )
 
     def explain(self, order: Order, facts: Facts, trigger: str | None = None) -> tuple[Choice, ...]:
-        """For each trigger of the flow (or the one named): would it go, where to, and if not, every reason."""
+        """For each trigger of the flow (or the one named): would it go, where to, and if not, every reason.
+
+        A guard of one's own that raises refuses its trigger here, with the code guard_broken.
+        """
         found = []
         for name in self.triggers if trigger is None else (trigger,):
-            taken, refusals = self.ask(order, name, facts)
+            try:
+                taken, refusals = self.ask(order, name, facts)
+            except OrderstateError as error:
+                if error.code != "guard_broken":
+                    raise
+                # Whoever asks what is possible is told of the others, too; only firing this one is an error.
+                taken, refusals = None, [Refusal(error.code, error.sentence, None, {"trigger": name})]
             found.append(Choice(name, taken.target) if taken else Choice(name, None, tuple(refusals)))
         return tuple(found)
 
@@ -301,7 +310,7 @@ class Machine:
         return Refusal(
             "not_from_here",
             f"{trigger} does not lead out of {state.name}; possible from here: {', '.join(instead) or 'nothing'}",
-            f"orderstate why {order.id}",
+            None,  # what is possible instead is told already
             {"state": state.name, "instead": list(instead)},
         )
 

@@ -40,9 +40,11 @@ def load(kind: str, name: str, path: str) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as cause:
-        raise InvalidInput(
-            kind, name, f"a {kind} that can be loaded", hint=f"{path}: {type(cause).__name__}: {cause}"
-        ) from cause
+        hint = f"{path}: {type(cause).__name__}: {cause}"
+        if isinstance(cause, ModuleNotFoundError) and cause.name == module.partition(".")[0]:
+            # Never added by itself: a flow file from elsewhere would run whatever Python lies beside it.
+            hint += "; PYTHONPATH=. before the command finds the modules of this folder"
+        raise InvalidInput(kind, name, f"a {kind} that can be loaded", hint=hint) from cause
     return found
 
 

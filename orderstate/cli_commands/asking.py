@@ -155,10 +155,12 @@ def history(
 
 def _retold(call: Call, order: str, file: str | None) -> int:
     """What happened to an order as a scenario."""
+    from orderstate.cli_commands.scripting import named_as_scenario, write
     from orderstate.cli_commands.scripting import show as print_all
-    from orderstate.cli_commands.scripting import write
     from orderstate.scenario import from_history
 
+    if file is not None:
+        named_as_scenario(file)
     scenario = from_history(call.engine(), order)
     if file is None:
         print_all(call, [scenario])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ from orderstate.errors import OrderstateError
 if TYPE_CHECKING:
     from orderstate.model import Flow, Tally
 
-_SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"} | {
+_SUFFIXES = {".txt": "terminal", ".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"} | {
     f".{picture}": picture for picture in ("svg", "png", "pdf")
 }
 _BINARY = ("png", "pdf")
@@ -57,6 +58,7 @@ def diagram(
             "--order goes with the flow in force: it says what that order could do now, not with --flow",
             hint=call.command("diagram", "--flow", flow),
         )
+    _kept(flow, output)
     chosen = _format(call, format, output)
     drawn_flow = _flow(call, flow, stored=order is not None or counts)
     walk = None if order is None else walked(call, order)
@@ -87,8 +89,7 @@ def diagram(
 
 
 def _format(call: Call, format: str | None, output: str | None) -> str:
-    suffix = "" if output is None else Path(output).suffix.casefold()
-    chosen = _SUFFIXES.get(suffix, "terminal") if format is None else format.casefold()
+    chosen = _ending(output) if format is None else format.casefold()
     if chosen not in completion.FORMATS:
         known = ", ".join(completion.FORMATS)
         raise UsageError(f"--format: {format!r} is not one of {known}", hint="orderstate diagram --format mermaid")
@@ -101,15 +102,41 @@ def _format(call: Call, format: str | None, output: str | None) -> str:
     return chosen
 
 
+def _ending(output: str | None) -> str:
+    """The format that a file's name says. Raises UsageError for one that says none."""
+    if output is None:
+        return "terminal"
+    ending = Path(output).suffix.casefold()
+    if ending not in _SUFFIXES:
+        what = f"{ending!r} is not one of" if ending else "the name has no ending, such as"
+        raise UsageError(
+            f"-o: {what} {', '.join(_SUFFIXES)}",
+            hint=f"orderstate diagram -o {join([str(Path(output).with_suffix('.svg'))])}, or say which --format",
+        )
+    return _SUFFIXES[ending]
+
+
+def _kept(flow: str | None, output: str | None) -> None:
+    """A drawing may take the place of an older one, but not of the flow that it shows. Raises UsageError."""
+    if flow is None or output is None:
+        return
+    source, target = Path(flow), Path(output)
+    if source.exists() and target.exists() and source.samefile(target):
+        raise UsageError(
+            f"-o: {output} is the flow file itself, which the drawing would overwrite",
+            hint=f"orderstate diagram --flow {join([flow])} -o {join([str(target.with_suffix('.svg'))])}",
+        )
+
+
 def _flow(call: Call, file: str | None, *, stored: bool) -> Flow:
     """The flow of a file, else the one in force of the database, else, where there is none, the standard one.
 
     `stored` says that a database is needed anyway.
     """
     if file is not None:
-        from orderstate.flow import load
+        from orderstate.cli_commands.flows import of_file
 
-        return load(file)
+        return of_file(file)
     url = call.database()
     path = url.removeprefix("sqlite:///").partition("?")[0]
     if stored or Path(path).is_file() or url.startswith("postgresql"):
@@ -137,7 +164,26 @@ def _drawn(
         return (mermaid if format == "mermaid" else dot)(flow, walk, tallies).encode()
     from orderstate.diagram.pictures import picture
 
-    return picture(flow, walk, tallies, format)
+    drawn = picture(flow, walk, tallies, format)
+    for word in _reservations(flow, walk, tallies, format):
+        call.screen.word(word)
+    return drawn
+
+
+def _reservations(flow: Flow, walk: Walk | None, tallies: Mapping[str, Tally] | None, format: str) -> Iterator[str]:
+    """What a picture does not show as it was asked for."""
+    from orderstate.diagram.pictures import told_in_words, unseen
+
+    number = told_in_words(flow, walk)
+    if number:
+        yield f"{number:,} arrows are told below the drawing: so many lines could not be followed"
+    missing = unseen(flow, walk, tallies) if format in _BINARY else ""
+    if missing:
+        signs = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
+        yield (
+            f"the font of this package has no glyph for {signs}; without a font of this machine that has, a box stands "
+            "there; an SVG shows it where the reader's fonts do"
+        )
 
 
 def _as_text(format: str, drawn: bytes) -> str:

@@ -41,9 +41,22 @@ class Interrupted(OrderstateError):
     exit_status = 130
 
 
-def interrupted() -> Interrupted:
-    """The error of a Ctrl-C: it says what is known about what was going on."""
-    return Interrupted("what was not acknowledged may or may not be done: repeat with the same --key")
+_WITHOUT_KEY = {
+    "orderstate run": "a scenario leaves nothing behind; commands that were answered are done, the next one may be",
+    "orderstate diagram": "nothing was changed",
+    "orderstate flow check": "nothing was changed",
+    "orderstate flow show": "nothing was changed",
+    "orderstate flow diff": "nothing was changed",
+    "orderstate scenario generate": "files that were written stay",
+    "orderstate history": "nothing was changed",
+}
+"""What is known after a Ctrl-C in a command that takes no --key."""
+
+
+def interrupted(path: str) -> Interrupted:
+    """The error of a Ctrl-C: it says what is known about what the command at this path was doing."""
+    keyed = "what was not acknowledged may or may not be done: repeat with the same --key"
+    return Interrupted(_WITHOUT_KEY.get(path, keyed))
 
 
 def unexpected(error: BaseException) -> OrderstateError:

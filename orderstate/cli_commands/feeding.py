@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -15,11 +17,11 @@ import typer
 
 from orderstate.cli_commands.call import Call, called
 from orderstate.cli_commands.failing import UsageError, report
-from orderstate.errors import ExpectationFailed, InvalidInput, NotFound, OrderstateError
+from orderstate.errors import ExpectationFailed, InvalidInput, NotFound, OrderstateError, ReadOnly
 
 if TYPE_CHECKING:
     from orderstate.render.scenarios import Words
-    from orderstate.scenario import Scenario
+    from orderstate.scenario import NotRun, Report, Scenario
 
 _BEGINS = re.compile(r"---|%YAML|[\"']?(scenario|about|world|steps)[\"']?\s*:")
 """How a scenario begins on stdin, where no file name tells it from commands."""
@@ -45,11 +47,21 @@ def _named(file: str) -> str:
 def _opened(file: str) -> Any:
     if file == "-":
         return nullcontext(sys.stdin.buffer)
+    _there(file)
     path = Path(file)
-    if not path.exists() or path.is_dir():
-        raise NotFound(f"there is no file {file}", code="no_file", hint="name a file, or - for stdin", path=file)
     stream: IO[bytes] = path.open("rb")
     return stream
+
+
+def _there(file: str) -> None:
+    """Refuse what is no file. Raises NotFound and UsageError."""
+    path = Path(file)
+    if path.is_dir():
+        raise UsageError(
+            f"{file} is a folder: name files", hint=f"orderstate run {shlex.quote(str(path))}/*.scenario.yaml"
+        )
+    if not path.exists():
+        raise NotFound(f"there is no file {file}", code="no_file", hint="name a file, or - for stdin", path=file)
 
 
 def documents(given: Iterable[str], name: str) -> Iterator[tuple[str, Any]]:
@@ -144,6 +156,8 @@ def run(
 ) -> int:
     """A scenario runs in a temporary database with its own clock; commands run on yours, an answer a line."""
     call = called(ctx)
+    if junit is not None:
+        _writable(junit, [*files, *([keep_db] if keep_db is not None else [])])
     scripts: list[Scenario] = []
     streams: list[Iterable[str]] = []
     for file in files:
@@ -173,12 +187,40 @@ def _script(file: str) -> tuple[Scenario, ...] | Iterable[str]:
             return chain(begin, given)
         from orderstate.scenario import read_all
 
-        return read_all("".join([*begin, *given]), _named(file))
+        try:
+            return read_all("".join([*begin, *given]), _named(file))
+        except InvalidInput as error:
+            error.hint = error.hint or "orderstate schema scenario"
+            raise
     if file.casefold().endswith((".yaml", ".yml")):
         from orderstate.scenario import load_all
 
-        return load_all(file)
+        if Path(file).is_dir():
+            _there(file)
+        try:
+            return load_all(file)
+        except InvalidInput as error:
+            # What is wrong with a flow file that the scenario names stands in that file, and says its name.
+            shown = "scenario" if error.sentence.startswith(file) else "flow"
+            error.hint = error.hint or f"orderstate schema {shown}"
+            raise
+    _there(file)  # before the database is opened, which lines() would come after
     return lines(file)
+
+
+def _writable(junit: str, others: Sequence[str]) -> None:
+    """Refuse to write a report over a scenario, or where it cannot be, before anything runs."""
+    path = Path(junit)
+    if any(other != "-" and Path(other).resolve() == path.resolve() for other in others):
+        raise UsageError(f"--junit would overwrite {junit}, which is named beside it", hint="--junit report.xml")
+    if path.name.casefold().endswith((".yaml", ".yml")):
+        raise UsageError(f"--junit writes XML: {junit} is called as scenarios are", hint="--junit report.xml")
+    if path.is_dir():
+        raise UsageError(f"--junit: {junit} is a folder, not a file", hint="--junit report.xml")
+    if not path.parent.is_dir():
+        raise NotFound(f"there is no folder {path.parent}", code="no_folder", path=junit)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ReadOnly(f"{junit} cannot be written", path=junit)
 
 
 def _agree(
@@ -194,8 +236,6 @@ def _agree(
             raise UsageError(f"{option} goes with scenarios, not with commands", hint="orderstate run FILE.yaml")
     if keep_db is not None and len(scripts) > 1:
         raise UsageError(f"--keep-db keeps the database of one scenario, not of {len(scripts)}")
-    if junit is not None and not Path(junit).parent.is_dir():
-        raise NotFound(f"there is no folder {Path(junit).parent}", code="no_folder", path=junit)
 
 
 def _answers(call: Call, stream: Iterable[str], batch: int) -> int:
@@ -216,21 +256,26 @@ def _play(call: Call, scripts: Sequence[Scenario], keep_db: str | None, junit: s
     """Run scenarios, all of them; the first exit status that is not 0, 7 where an expectation failed."""
     from orderstate.render import scenarios as render
     from orderstate.render.words import published
+    from orderstate.scenario import NotRun
     from orderstate.scenario import run as play
 
     screen = call.screen
     status = 0
     reports = []
+    everything: list[Report | NotRun] = []
     for script in scripts:
         try:
             found = play(script, keep=keep_db)
         except OrderstateError as error:
+            everything.append(NotRun(script, error))
             if len(scripts) == 1:
+                _as_xml(junit, everything)
                 raise
             report(error, call)
             status = status or error.exit_status
             continue
         reports.append(found)
+        everything.append(found)
         status = status or (0 if found.passed else ExpectationFailed.exit_status)
         if screen.json:
             screen.document(published(found.document()))
@@ -239,11 +284,19 @@ def _play(call: Call, scripts: Sequence[Scenario], keep_db: str | None, junit: s
         screen.out.flush()
     if reports and not screen.json:
         _show(call, render.summary(reports))
-    if junit is not None:
-        from orderstate.scenario import junit as as_xml
-
-        Path(junit).write_text(as_xml(reports), encoding="utf-8")
+    _as_xml(junit, everything)
     return status
+
+
+def _as_xml(file: str | None, found: Iterable[Report | NotRun]) -> None:
+    if file is None:
+        return
+    from orderstate.scenario import junit
+
+    try:
+        Path(file).write_text(junit(found), encoding="utf-8")
+    except OSError as error:
+        raise ReadOnly(f"{file} cannot be written: {error.strerror}", path=file) from error
 
 
 def _show(call: Call, found: Iterable[Words]) -> None:

@@ -14,7 +14,7 @@ from orderstate.cli_commands.failing import UsageError
 from orderstate.errors import Refused
 
 if TYPE_CHECKING:
-    from orderstate.flow import Counterexample, Proof
+    from orderstate.flow import Counterexample, Finding, Proof
     from orderstate.model import Flow
     from orderstate.scenario import Scenario
 
@@ -36,13 +36,13 @@ def check(
     ] = None,
 ) -> int:
     """Exit status 1 where the flow cannot be used, or the proof fails; warnings alone end with 0."""
-    from orderstate.flow import Proof, examine
+    from orderstate.flow import Proof
 
     call = called(ctx)
     screen = call.screen
     if output is not None and not exhaustive:
         raise UsageError("-o goes with --exhaustive", hint=f"orderstate flow check --exhaustive {file} -o {output}")
-    flow, findings = examine(file)
+    flow, findings = _examined(file)
     broken = any(finding.level == "error" for finding in findings)
     found = _explored(file) if exhaustive else None
     failed = broken or flow is None or (found is not None and not isinstance(found, Proof))
@@ -54,7 +54,12 @@ def check(
     if screen.json:
         document: dict[str, object] = {"file": file, "findings": [finding.document() for finding in findings]}
         if isinstance(found, Proof):
-            document["proof"] = {"nodes": found.nodes, "moves": found.moves, "orders": found.orders}
+            document["proof"] = {
+                "nodes": found.nodes,
+                "moves": found.moves,
+                "orders": found.orders,
+                "provided": list(found.provided),
+            }
         elif found is not None:
             document["counterexample"] = _told(found, story)
         screen.document({**document, "usable": not failed})
@@ -78,13 +83,20 @@ def check(
     return int(failed)
 
 
+def _examined(file: str) -> tuple[Flow | None, list[Finding]]:
+    """A flow with everything that is wrong with it; the standard one has no file, and nothing is wrong with it."""
+    from orderstate.flow import examine
+
+    return (of_file(file), []) if file == _STANDARD else examine(file)
+
+
 def _explored(file: str) -> Proof | Counterexample | None:
     """What exploring a flow comes to, sound or not; None for one of which a part cannot be read."""
     from orderstate.errors import InvalidInput, NotFound
-    from orderstate.flow import exhaustive, load
+    from orderstate.flow import exhaustive
 
     try:
-        return exhaustive(load(file))
+        return exhaustive(of_file(file))
     except (InvalidInput, NotFound):
         return None  # told among the findings
 
@@ -151,17 +163,20 @@ def use(
             "--map", metavar="OLD=NEW", help="orders that are OLD become NEW, with the same stock; repeatable"
         ),
     ] = None,
+    reopen: Annotated[
+        bool, typer.Option("--reopen", help="let --map take orders that have ended to states in which they go on")
+    ] = False,
     key: options.Key = None,
     role: options.Role = "operator",
     by: options.By = None,
 ) -> int:
-    """Checked first; refused where it would strand an order. In force from the next command on."""
+    """Checked first; refused where it would strand an order or re-open an ended one. In force from then on."""
     call = called(ctx)
     engine = call.engine()
     pairs = _pairs(map or [])
     new = _sound(call, file)
     try:
-        status = call.done(engine.use_flow(new, mapping=pairs, key=key, role=role, by=by))
+        status = call.done(engine.use_flow(new, mapping=pairs, reopen=reopen, key=key, role=role, by=by))
     except Refused as refused:
         refused.hint = None if refused.hint is None else refused.hint.replace(" FILE", f" {join([file])}")
         raise
@@ -175,23 +190,26 @@ def use(
 
 def _named(call: Call, file: str | None) -> Flow:
     """The flow of a file, of that name, or in force."""
-    from orderstate.flow import load
-    from orderstate.machine import STANDARD
+    return call.flow() if file is None else of_file(file)
 
-    if file is None:
-        return call.flow()
-    return STANDARD if file == _STANDARD else load(file)
+
+def of_file(file: str) -> Flow:
+    """The flow of a file; `standard` names the standard flow. Raises NotFound, InvalidInput."""
+    if file == _STANDARD:
+        from orderstate.machine import STANDARD
+
+        return STANDARD
+    from orderstate.flow import load
+
+    return load(file)
 
 
 def _sound(call: Call, file: str) -> Flow:
     """The flow of a file. Raises Refused with everything that is wrong with it, at its places; tells warnings."""
     from orderstate.engine.flowing import unsound
-    from orderstate.flow import examine
     from orderstate.model import Refusal
 
-    if file == _STANDARD:
-        return _named(call, file)
-    flow, findings = examine(file)
+    flow, findings = _examined(file)
     wrong = [finding for finding in findings if finding.level == "error"]
     if flow is None or wrong:
         told = [

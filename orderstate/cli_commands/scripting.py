@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orderstate.cli_commands.call import Call, called
+from orderstate.cli_commands.failing import UsageError
 from orderstate.errors import InvalidInput, NotFound, ReadOnly, Refused
 
 if TYPE_CHECKING:
@@ -82,6 +83,15 @@ def show(call: Call, scenarios: Iterable[Scenario]) -> None:
             call.screen.line(line)
 
 
+def named_as_scenario(file: str) -> None:
+    """Refuse a file name that `run` would take for commands. Raises UsageError."""
+    if not file.casefold().endswith((".yaml", ".yml")):
+        raise UsageError(
+            f"-o {file}: a scenario's file ends with .yaml, or it would be run as commands",
+            hint=f"-o {file}.scenario.yaml",
+        )
+
+
 def write(call: Call, scenario: Scenario, file: str) -> None:
     """One scenario to a new file, and how to run it. Raises Refused where something is there already."""
     path = Path(file)
@@ -96,6 +106,8 @@ def write(call: Call, scenario: Scenario, file: str) -> None:
 def _write_all(call: Call, scenarios: Iterable[Scenario], folder: Path) -> None:
     """A file for each, in a folder that is made if need be; where one is there already, none is written."""
     made = list(scenarios)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"-o {folder} is a file: a folder is needed for {len(made)} scenarios", hint="-o scenarios")
     for scenario in made:
         _free(folder / scenario.source)
     try:
@@ -127,6 +139,7 @@ def put(path: Path, scenario: Scenario) -> None:
     """Write one scenario to a new file. Raises Refused where something is there, NotFound, ReadOnly."""
     from orderstate.scenario import dump
 
+    named_as_scenario(str(path))
     _free(path)
     if not path.parent.is_dir():
         raise NotFound(f"there is no folder {path.parent}", code="no_folder", path=str(path.parent))

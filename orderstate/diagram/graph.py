@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from orderstate.diagram.canvas import wrap
-from orderstate.diagram.chart import Chart, Counts, Edge, Node, Walk, caption, chart, describe, named, printable
+from orderstate.diagram.chart import ARROW, Chart, Counts, Edge, Node, Walk, caption, chart, describe, named, printable
 from orderstate.diagram.notes import Note, notes
 from orderstate.diagram.palette import FAINT, INK, PAPER, POSSIBLE, QUIET, STATES, TAKEN
 
@@ -15,36 +16,52 @@ if TYPE_CHECKING:
 FACE = "Helvetica,Arial,sans-serif"
 """The fonts that a drawing asks for which is laid out elsewhere."""
 
+GAPS = (0.45, 0.5)
+"""Room between boxes side by side and between ranks, in inches."""
 _TITLE, _NAME, _TRIGGER, _SMALL = 15, 14, 12, 11
 """Sizes of type, in points."""
 _LEFT, _RIGHT, _NARROW = 34, 72, 40
 """Characters in a line of a note: at most in each of two columns, and at least where there is one."""
+_THIN, _LONGEST = 1.05, 400
+"""A flow with at most so many arrows for each state is a chain; and so many of them are drawn at most."""
+_FAN, _ROW = 8, 8
+"""So many arrows of one trigger to one state are a fan; so many boxes stand side by side that no arrow holds."""
 _ARROWS = Note(
     "arrows",
     (("thick", "taken, with the number of the event"), ("solid, green", "possible now"), ("dashed", "neither")),
 )
 
 
-def dot(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *, face: str = FACE) -> str:
+def dot(
+    flow: Flow,
+    walk: Walk | None = None,
+    counts: Counts | None = None,
+    *,
+    face: str = FACE,
+    gaps: tuple[float, float] = GAPS,
+    most: int | None = None,
+) -> str:
     """The flow, or one order's walk on it, in Graphviz's language, ending with a newline.
 
-    The nodes are called as the states are. `face` names the font. Raises NotFound when the walk's present state is not
-    one of the flow's.
+    The nodes are called as the states are. `face` names the font, `gaps` are the least room between two boxes side by
+    side and between two ranks, in inches. With `most`, the arrows that `crowd` names are told below instead of drawn.
+    Raises NotFound when the walk's present state is not one of the flow's.
     """
     drawn = chart(flow, walk, counts)
+    told = crowd(drawn, most)
     font = f'fontname="{face}"'
     start = "start"
     while any(node.name == start for node in drawn.nodes):
         start += "_"
     lines = [
         f"digraph {_quoted(flow.name)} {{",
-        f'    graph [rankdir=TB, bgcolor="{PAPER}", pad=0.2, nodesep=0.45, ranksep=0.5, {font}, fontsize={_TITLE}, '
-        f'fontcolor="{INK}", labelloc=t, labeljust=l, label={_above(caption(flow, walk, counts))}];',
+        f'    graph [rankdir=TB, bgcolor="{PAPER}", pad=0.2, nodesep={gaps[0]}, ranksep={gaps[1]}, {font}, '
+        f'fontsize={_TITLE}, fontcolor="{INK}", labelloc=t, labeljust=l, label={_above(caption(flow, walk, counts))}];',
         f'    node [shape=box, style="filled,rounded", {font}, fontsize={_NAME}, penwidth=1.5, margin="0.2,0.1"];',
         f'    edge [{font}, fontsize={_TRIGGER}, color="{QUIET}", fontcolor="{INK}", arrowsize=0.75];',
         "    subgraph cluster_drawing {",
         f"        graph [peripheries=0, margin=0, labelloc=b, labeljust=l, fontsize={_SMALL}, "
-        f"label={_below(flow, walk, counts)}];",
+        f"label={_below(flow, walk, counts, _untangled(drawn, told))}];",
         f'        {_quoted(start)} [shape=circle, style=filled, label="", width=0.17, color="{QUIET}", '
         f'fillcolor="{QUIET}", group=path];',
     ]
@@ -53,8 +70,50 @@ def dot(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *, f
     if drawn.placed:
         marks.insert(0, _label("placed", drawn.placed))
     lines.append(f"        {_quoted(start)} -> {_quoted(drawn.nodes[0].name)} [{', '.join(marks)}];")
-    lines += [_arrow(edge, drawn, walk) for edge in drawn.edges]
+    lines += [_arrow(edge, drawn, walk) for edge in drawn.edges if edge not in told]
+    if told:
+        lines += _rows_of_boxes(drawn, told)
     return "\n".join([*lines, "    }", "}"]) + "\n"
+
+
+def crowd(drawn: Chart, most: int | None) -> frozenset[Edge]:
+    """The arrows to tell in words where there are more than `most`: nobody could follow them, and layout takes minutes.
+
+    First those of a trigger that leads to one state from many, such as cancel; if that is not enough, all that are
+    neither on the main path nor on an order's way. A long chain has as many arrows as states, and stays.
+    """
+    if most is None or len(drawn.edges) <= most:
+        return frozenset()
+    plain = [edge for edge in drawn.edges if not edge.taken and not edge.possible]
+    fans = Counter((edge.trigger, edge.target) for edge in plain)
+    found = frozenset(edge for edge in plain if fans[edge.trigger, edge.target] >= _FAN)
+    if len(drawn.edges) - len(found) <= max(most, min(_THIN * len(drawn.nodes), _LONGEST)):
+        return found
+    return frozenset(e for e in plain if not (e.target == e.source + 1 and e.target < drawn.spine))
+
+
+def _untangled(drawn: Chart, told: frozenset[Edge]) -> list[Note]:
+    """A note of the arrows that are not drawn: those of a fan in one row, the others by the state that they leave."""
+    if not told:
+        return []
+    fans = Counter((edge.trigger, edge.target) for edge in told)
+    rows: dict[str, list[str]] = {}
+    for edge in (edge for edge in drawn.edges if edge in told):
+        target, count = drawn.nodes[edge.target].title, fans[edge.trigger, edge.target]
+        if count >= _FAN:
+            rows[edge.trigger] = [*rows.get(edge.trigger, []), f"{ARROW} {target}, from {count} states"]
+        else:
+            rows.setdefault(drawn.nodes[edge.source].title, []).append(f"{edge.trigger} {ARROW} {target}")
+    listed = tuple((first, ", ".join(dict.fromkeys(parts))) for first, parts in rows.items())
+    return [Note(f"{len(told)} of {len(drawn.edges)} arrows, told instead of drawn", listed)]
+
+
+def _rows_of_boxes(drawn: Chart, told: frozenset[Edge]) -> list[str]:
+    """Lines that are not seen, which put boxes that no arrow holds into rows: else all would stand side by side."""
+    held = {number for edge in drawn.edges if edge not in told for number in (edge.source, edge.target)}
+    loose = [node.name for node in drawn.nodes if node.number not in held and node.number]
+    pairs = zip(loose, loose[_ROW:], strict=False)
+    return [f"        {_quoted(above)} -> {_quoted(below)} [style=invis];" for above, below in pairs]
 
 
 def _arrow(edge: Edge, drawn: Chart, walk: Walk | None) -> str:
@@ -120,9 +179,9 @@ def _above(text: str) -> str:
     return f'<<table border="0" cellspacing="0" cellpadding="2"><tr>{cells}</tr></table>>'
 
 
-def _below(flow: Flow, walk: Walk | None, counts: Counts | None) -> str:
+def _below(flow: Flow, walk: Walk | None, counts: Counts | None, more: list[Note]) -> str:
     """The notes as one table of two columns, each note under its title."""
-    told = notes(flow, walk, counts) if walk is None else [_ARROWS, *notes(flow, walk, counts)]
+    told = [*([] if walk is None else [_ARROWS]), *notes(flow, walk, counts), *more]
     if not told:
         return '""'
     folded = [[(_folded(first, _LEFT), _folded(second, _RIGHT)) for first, second in note.rows] for note in told]

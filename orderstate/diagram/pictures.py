@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orderstate.diagram.chart import caption
-from orderstate.diagram.graph import dot
+from orderstate.diagram.chart import caption, chart
+from orderstate.diagram.graph import GAPS, crowd, dot
 from orderstate.errors import NotInstalled, OrderstateError
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ FONT = Path(__file__).parent / "fonts" / "OrderstateSans.otf"
 DENSITY = 192
 """Pixels of a PNG per inch: two for each pixel of an ordinary screen, so that it is sharp on a dense one."""
 
+MOST_TRIED = 100
+"""A flow with more arrows than this is drawn once, as it comes: each try would take long and clear little."""
+MOST_DRAWN = 150
+"""Arrows in a picture; where there are more, most of them are told in words below it."""
+_TRIES = (GAPS, (0.45, 0.75), (0.6, 0.6), (0.8, 0.5), (0.6, 0.9), (0.8, 0.8), (1.0, 0.7), (0.35, 1.0), (1.1, 1.1))
+"""Rooms between boxes, as `dot` takes them: the closest first."""
 _FACE = "Orderstate Sans"
 # What the font has, told by a test to be no more than that: Latin, Greek, Cyrillic, the signs of European text, arrows.
 _COVERED = re.compile(
@@ -47,13 +53,47 @@ def picture(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, 
     An SVG follows the reader's choice of light or dark; the others are light. Raises NotInstalled without pygraphviz,
     and NotFound when the walk's present state is not one of the flow's.
     """
-    text = dot(flow, walk, counts, face=_FACE)
+    drawn, layout = _clearest(flow, walk, counts, format)
     if format == "svg":
         from orderstate.diagram.vector import finished
 
-        svg, widths = paint(text, "svg", "json")
-        return finished(svg, widths, caption(flow, walk, counts)).encode()
-    return paint(text.replace("graph [", f"graph [dpi={DENSITY}, ", 1) if format == "png" else text, format)[0]
+        return finished(drawn, layout, caption(flow, walk, counts)).encode()
+    return drawn
+
+
+def told_in_words(flow: Flow, walk: Walk | None = None) -> int:
+    """How many arrows a picture of the flow does not draw, because there are too many."""
+    return len(crowd(chart(flow, walk), MOST_DRAWN))
+
+
+def unseen(flow: Flow, walk: Walk | None = None, counts: Counts | None = None) -> str:
+    """The signs of a drawing that our font lacks: a PNG or PDF shows them only if the machine has a font for them."""
+    return "".join(dict.fromkeys(sign for sign in dot(flow, walk, counts) if not _COVERED.fullmatch(sign)))
+
+
+def _clearest(flow: Flow, walk: Walk | None, counts: Counts | None, format: str) -> list[bytes]:
+    """The first drawing in which no line runs through a label or a box, else the one with the fewest; and its layout.
+
+    Where there is more room, Graphviz leads its lines elsewhere, and whether that is better shows only when it is done.
+    """
+    import json
+
+    from orderstate.diagram.clearing import crossings
+
+    fewest, best = None, None
+    arrows = sum(len(transition.sources) for transition in flow.transitions)
+    for gaps in _TRIES if arrows <= MOST_TRIED else _TRIES[:1]:
+        text = dot(flow, walk, counts, face=_FACE, gaps=gaps, most=MOST_DRAWN)
+        if format == "png":
+            text = text.replace("graph [", f"graph [dpi={DENSITY}, ", 1)
+        found = paint(text, format, "json")
+        crossed = crossings(json.loads(found[1]))
+        if fewest is None or best is None or crossed < fewest:
+            fewest, best = crossed, found
+        if not crossed:
+            break
+    assert best is not None, "there is always a first try"
+    return best
 
 
 def paint(text: str, *formats: str) -> list[bytes]:

@@ -318,9 +318,10 @@ class Adjust(Command):
         sku_code(self.sku)
         pool_name(self.pool)
         if self.by_units is not None and self.to_units is not None:
-            raise InvalidInput("by", self.by_units, "to be given together with --to: name one of them")
+            raise InvalidInput("by_units", self.by_units, "to be given together with to_units: name one of them")
         if self.by_units is None and self.to_units is None and self.safety is None:
-            raise InvalidInput("by", None, "--by, --to or --safety")
+            expected = "by_units, to_units or safety (on the command line --by, --to or --safety)"
+            raise InvalidInput("by_units", None, expected)
         if self.by_units is not None:
             given = str(self.by_units).strip()
             if isinstance(self.by_units, bool) or not _SIGNED.match(given):
@@ -392,11 +393,15 @@ class Configure(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseFlow(Command):
-    """Put a flow in force: a model.Flow, a document, or `standard`; `mapping`: where orders of old states go."""
+    """Put a flow in force: a model.Flow, a document, or `standard`; `mapping`: where orders of old states go.
+
+    `reopen`: the mapping may take orders that have ended to states in which they go on.
+    """
 
     name = "use_flow"
     flow: Any
     mapping: Mapping[str, str] = field(default_factory=dict)
+    reopen: bool = False
 
     def _check(self) -> None:
         from orderstate.flow import document, from_document  # no other command needs to read flows
@@ -406,4 +411,6 @@ class UseFlow(Command):
         pairs = self.mapping
         if not isinstance(pairs, Mapping) or not all(isinstance(n, str) for pair in pairs.items() for n in pair):
             raise InvalidInput("map", pairs, 'old states with their new ones, such as {"pending": "received"}')
+        if not isinstance(self.reopen, bool):
+            raise InvalidInput("reopen", self.reopen, "true or false")
         self._set(flow=document(whole), mapping=dict(pairs))

@@ -294,14 +294,19 @@ class Engine(Runner):
             yield outcome
 
     def use_flow(
-        self, flow: Flow | Mapping[str, Any], *, mapping: Mapping[str, str] | None = None, **common: Unpack[Common]
+        self,
+        flow: Flow | Mapping[str, Any],
+        *,
+        mapping: Mapping[str, str] | None = None,
+        reopen: bool = False,
+        **common: Unpack[Common],
     ) -> Answer:
         """Put a flow in force for this database; `mapping`: where orders in states that it lacks go.
 
-        Raises Refused with every reason where the check finds errors, or where it would strand orders; InvalidInput and
-        NotFound for a mapping that cannot be.
+        Raises Refused with every reason where the check finds errors, where it would strand orders, or where without
+        `reopen` orders that have ended would go on; InvalidInput and NotFound for a mapping that cannot be.
         """
-        return self.execute(UseFlow(flow=flow, mapping=mapping or {}, **common))
+        return self.execute(UseFlow(flow=flow, mapping=mapping or {}, reopen=reopen, **common))
 
     def receive(
         self, facility: str, sku: str, quantity: int, *, pool: str = "primary", **common: Unpack[Common]

@@ -13,13 +13,18 @@ from orderstate.flow import check, compare, document, from_document, mapping, re
 from orderstate.machine import STANDARD
 from orderstate.model import Flow, Refusal
 from orderstate.store import network, orders
+from orderstate.store.sqlite import Transaction
+
+_REPLACED = "flow."
+"""The settings under these keys, followed by a number from 1, keep the flows that were in force before."""
 
 
 def use_flow(s: Session, c: UseFlow) -> Answer:
     """Put a flow in force; orders in states that it lacks go where the mapping says: FlowChanged.
 
-    Refused where the check finds an error, and where orders would be stranded: in states that are lacking and not
-    mapped, or from which their kind of order never comes to an end. Raises InvalidInput and NotFound for the mapping.
+    Refused where the check finds an error; where orders would be stranded: in states that are lacking and not mapped,
+    or from which their kind of order never comes to an end; and where the mapping takes orders that have ended to where
+    they go on, which only `reopen` allows. Raises InvalidInput and NotFound for the mapping.
     """
     old = _present(s)
     new = STANDARD if c.flow == document(STANDARD) else from_document(c.flow)
@@ -28,8 +33,12 @@ def use_flow(s: Session, c: UseFlow) -> Answer:
     turn = _in_turn(pairs)
     standing = orders.counts(s.tx)
     _nobody_stranded(s, old, new, pairs, standing)
+    if not c.reopen:
+        _nobody_revived(old, new, pairs, standing)
     changed = new != old
     if changed:
+        if standing:
+            _keep(s, old)
         network.configure(s.tx, FLOW, None if new == STANDARD else json.dumps(document(new), ensure_ascii=False))
     s.changes_network = True
     moved = [(source, pairs[source], _move_all(s, new, source, pairs[source])) for source in turn if source in standing]
@@ -43,6 +52,22 @@ def use_flow(s: Session, c: UseFlow) -> Answer:
             "exit": 0,
         }
     )
+
+
+def _keep(s: Session, old: Flow) -> None:
+    """Keep a flow that orders went through: what happened to them can be told again only with it."""
+    kept = {"until": s.now, "flow": None if old == STANDARD else document(old)}
+    network.configure(s.tx, f"{_REPLACED}{len(replaced(s.tx)) + 1}", json.dumps(kept, ensure_ascii=False))
+
+
+def replaced(tx: Transaction) -> list[tuple[Flow, int]]:
+    """(flow, when it was replaced in UTC microseconds) of each flow that was in force while there were orders.
+
+    Oldest first. No guard is looked up.
+    """
+    rows = {key: text for key, text in network.settings(tx).items() if key.startswith(_REPLACED)}
+    found = [json.loads(rows[key]) for key in sorted(rows, key=lambda key: int(key.removeprefix(_REPLACED)))]
+    return [(STANDARD if one["flow"] is None else recorded(one["flow"]), one["until"]) for one in found]
 
 
 def _present(s: Session) -> Flow:
@@ -79,6 +104,33 @@ def _nobody_stranded(s: Session, old: Flow, new: Flow, pairs: Mapping[str, str],
         blocked=[*lacking, *endless],
         flow=new.name,
     )
+
+
+def _nobody_revived(old: Flow, new: Flow, pairs: Mapping[str, str], standing: Mapping[str, int]) -> None:
+    """What has ended was told to others as the end; it does not go on because a mapping was written in haste."""
+    before, after = ({state.name: state for state in flow.states} for flow in (old, new))
+    found = []
+    for name, target in pairs.items():
+        number = standing.get(name, 0)
+        if not number or not before[name].final or after[target].final:
+            continue
+        ends = [state.name for state in new.states if state.final and state.stock is before[name].stock]
+        found.append(
+            Refusal(
+                "orders_reopened",
+                f"{_stand(number)} in {name}, where orders end: in {target} they would go on",
+                f"--map {name}={ends[0]}" if ends else "--reopen, if that is meant",
+                {"state": name, "orders": number, "ends": ends},
+            )
+        )
+    if found:
+        raise Refused(
+            f"flow {new.name} cannot be put in force: it would re-open orders that have ended",
+            code="orders_reopened",
+            hint=" ".join(["orderstate flow use FILE", *(f"--map {a}={b}" for a, b in pairs.items()), "--reopen"]),
+            blocked=found,
+            flow=new.name,
+        )
 
 
 def _first(fit: object) -> list[str]:

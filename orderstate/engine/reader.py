@@ -48,6 +48,16 @@ class Reader:
         """The flow in force."""
         return self.machine.flow
 
+    def replaced_flows(self) -> list[tuple[Flow, int]]:
+        """(flow, when it was replaced in UTC microseconds) of the flows before the one in force, oldest first.
+
+        Flows that went before there was any order are not kept.
+        """
+        from orderstate.engine.flowing import replaced  # no other question needs the checks of flows
+
+        with self.store.read() as tx:
+            return replaced(tx)
+
     def close(self) -> None:
         """Give everything back."""
         self.store.close()

@@ -173,7 +173,7 @@ def _config(fields: dict[str, Any], common: dict[str, Any]) -> Command:
 
 
 def _use_flow(fields: dict[str, Any], common: dict[str, Any]) -> Command:
-    return UseFlow(flow=fields.pop("flow"), mapping=fields.pop("map", {}), **common)
+    return UseFlow(flow=fields.pop("flow"), mapping=fields.pop("map", {}), reopen=fields.pop("reopen", False), **common)
 
 
 def _text(field: str, value: object) -> str:
@@ -216,6 +216,6 @@ FIELDS: dict[str, list[str]] = {
     "facility_add": ["facility", "at", "country", "name", "gateway", "priority", "closed", "costs", *_EVERY],
     "facility_set": ["facility", "at", "country", "name", "gateway", "priority", "closed", "costs", *_EVERY],
     "config_set": ["setting", "value", *_EVERY],
-    "use_flow": ["flow", "map", *_EVERY],
+    "use_flow": ["flow", "map", "reopen", *_EVERY],
 }
 """The fields of each command, by its name."""

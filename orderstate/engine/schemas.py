@@ -155,6 +155,7 @@ def _fields() -> dict[str, Schema]:
         "setting": {"type": "string"},
         "flow": {"anyOf": [{"const": "standard"}, {"type": "object"}], "description": "orderstate schema flow"},
         "map": {"type": "object", "additionalProperties": {"type": "string"}},
+        "reopen": {"type": "boolean"},
     }
 
 

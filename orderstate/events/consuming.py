@@ -34,8 +34,9 @@ QUIET = 6.0
 """Seconds without a message after which a broker counts as empty: longer than it takes to give out again what another
 reader held when it died."""
 
-JOINING = {"kafka": 15.0}
-"""The same while nothing has come yet, by scheme: until Kafka has noticed that an earlier reader is gone."""
+JOINING = {"kafka": 15.0, "redis": 12.0, "rediss": 12.0}
+"""The same while nothing has come yet, by scheme: until Kafka has noticed that an earlier reader is gone, and until the
+lease of one that died has run out in Redis."""
 
 QUIET_FILE = 0.3
 """The same for a FILE, which has no other readers."""
@@ -213,7 +214,9 @@ def retry(engine: Engine, parked: Parked) -> str | None:
         if state is None or state[1] is None:
             return None
         if isinstance(message, Unreadable):
-            message = Unreadable(parked.source, parked.id, parked.type, parked.body or "", message.reason)
+            # What is kept of it may be cut: what was wrong with the whole of it was said when it came.
+            reason = parked.error or message.reason
+            message = Unreadable(parked.source, parked.id, parked.type, parked.body or "", reason)
         elif not concerns(message, own):
             deliveries.receive(unit.tx, parked.source, parked.id, unit.now, type=message.type)
             return None

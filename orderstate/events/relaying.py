@@ -129,10 +129,11 @@ class Relay:
         (`broker_down`), Refused where a person must mend something (`broker_refused`, `switched_off`), NotInstalled.
         """
         with Sole(self._engine.store.path, self.name):
-            self._declare()
             try:
                 with ThreadPoolExecutor(1, "orderstate-relay") as publisher:
+                    # A sink that was never reached may be a slip of the pen: nothing is put on its way there.
                     if self._opened():
+                        self._declare()
                         self._publish(publisher, alarm)
             finally:
                 self._sink.close()

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from orderstate.errors import InvalidInput, NotFound, OrderstateError
 from orderstate.flow.events import events
-from orderstate.flow.finding import ERROR, Examined, Finding, from_fault, mending
-from orderstate.flow.naming import Places, misnamed
+from orderstate.flow.finding import ERROR, WARNING, Examined, Finding, from_fault, mending
+from orderstate.flow.naming import Places, mark_of, misnamed
 from orderstate.flow.possible import Ways, told
-from orderstate.flow.reading import source
+from orderstate.flow.reading import STANDARD_NAME, Source, source
 from orderstate.flow.stock_rules import stock_rules
 from orderstate.flow.timers import timers
 from orderstate.flow.tree import Mark
+from orderstate.flow.trusting import trusting
 from orderstate.model import SHORT_POLICIES, Flow
 
 
@@ -21,8 +22,8 @@ def check(flow: Flow, places: Places | None = None) -> list[Finding]:
     """Everything that is wrong with a flow, in a fixed order; nothing: it is safe.
 
     `places` say where its parts stand in a file. Names that are unknown are told first and alone, because all else
-    follows from them. A flow without findings of level error never strands an order and never leaks stock, as far as
-    `exhaustive` can tell.
+    follows from them. A flow without findings of level error never leaks stock, and strands no order as long
+    as guards agree some day that a warning `guard_may_strand` names, as far as `exhaustive` can tell.
     """
     known = places or {}
     faults = list(misnamed(flow, known))
@@ -34,6 +35,7 @@ def check(flow: Flow, places: Places | None = None) -> list[Finding]:
     return [
         *_states(examined),
         *_stranded(examined, stuck, endless),
+        *_trusted(examined),
         *_transitions(examined),
         *_path(examined, {*stuck, *endless}),
         *stock_rules(examined),
@@ -56,7 +58,18 @@ def examine(path: str | Path) -> tuple[Flow | None, list[Finding]]:
         return None, [_unreadable(error, str(path))]
     if found.faults:
         return found.flow, [from_fault(fault) for fault in found.faults]
-    return found.flow, check(found.flow, found.places)
+    return found.flow, [*_named(found), *check(found.flow, found.places)]
+
+
+def _named(found: Source) -> Iterator[Finding]:
+    """Where a file is asked for, `standard` is the standard flow; another one of the name could not be told from it."""
+    if found.flow.name != STANDARD_NAME:
+        return
+    from orderstate.machine import STANDARD  # imports `transitions`, which few flows should pay for
+
+    if found.flow != STANDARD:
+        sentence = f"the flow is called {STANDARD_NAME}, but it is not the standard flow"
+        yield Finding("name_taken", ERROR, "name", sentence, "give it another name", mark_of(found.places, ("name",)))
 
 
 def _unreadable(error: OrderstateError, path: str) -> Finding:
@@ -116,6 +129,20 @@ def _stranded(examined: Examined, stuck: dict[str, list[str]], endless: dict[str
         )
 
 
+def _trusted(examined: Examined) -> Iterator[Finding]:
+    """What guards of one's own say is not known, and neither is it wrong to rely on them: a warning."""
+    for trust in trusting(examined.ways):
+        name = trust.state
+        yield examined.at_state(
+            "guard_may_strand",
+            name,
+            f"an order{_placed(list(trust.policies))} that is {name} can end only if some day {trust.wish}; "
+            "otherwise it stays for ever",
+            f"lead a way from {name} to an end that asks no guard of your own, such as one that gives the order up",
+            level=WARNING,
+        )
+
+
 def _stranding(examined: Examined) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """States that cannot be left, and states that lead neither to an end nor to one of those, by policy."""
     stuck: dict[str, list[str]] = {}
@@ -136,6 +163,7 @@ def _stranding(examined: Examined) -> tuple[dict[str, list[str]], dict[str, list
 def unending(flow: Flow) -> dict[str, tuple[str, ...]]:
     """The states from which orders of some policies (--short) can come to where they never end, with those policies.
 
+    Guards of one's own are taken to agree some day; where that matters, the check warns (`guard_may_strand`).
     An order that is placed under a sound flow never comes there; one that stood there before could.
     """
     ways = Ways(flow)

@@ -106,6 +106,8 @@ class Declaring:
                 self.fault(where or "flow", key.mark, _twice(field, found[name].mark))
             else:
                 found[name] = Field(key.mark, value)
+        if where == "remove":
+            return found  # what is taken away by guess would be missing in places where nothing is wrong
         return meant | found  # read on with what was meant, so that one slip is told once
 
     def text(self, node: Node, field: str, expected: str) -> str | None:

@@ -96,4 +96,4 @@ def mending(error: OrderstateError) -> str:
     expected = error.values.get("expected")
     if error.sentence.endswith(f"is missing: give {expected}"):
         return "add it"
-    return "write that instead" if error.sentence.endswith(f"is not {expected}") else f"write {expected}"
+    return f"write {expected}"

@@ -103,6 +103,27 @@ class Ways:
         """Where a way leads."""
         return self.flow.transitions[way.index].target
 
+    def asked(self, state: str) -> tuple[str, ...]:
+        """The guards of one's own that some way out of the state asks, or would have to get past."""
+        own = (_own(self.flow.transitions[way.index]) + way.refusing for way in self._from[state])
+        return tuple(dict.fromkeys(name for names in own for name in names))
+
+    def answered(self, state: str, agreeing: frozenset[str], who: str) -> set[str]:
+        """The states that can follow for one policy or role, where of the guards of one's own just these agree."""
+        stock, wanted = self.states[state].stock, _OF[who]
+        found = set()
+        for (source, _), indices in self._declared.items():
+            if source != state:
+                continue
+            left = wanted
+            for transition in (self.flow.transitions[index] for index in indices):
+                if agreeing.issuperset(_own(transition)):
+                    mask = self._agree(transition.guards, stock)
+                    if mask & left:
+                        found.add(transition.target)
+                    left &= ~mask
+        return found
+
     def alone(self, index: int, source: str) -> bool:
         """The transition could be taken from the state if no other were tried first."""
         return self._agree(self.flow.transitions[index].guards, self.states[source].stock) != 0

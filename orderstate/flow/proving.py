@@ -9,6 +9,7 @@ from orderstate.errors import OrderstateError
 from orderstate.flow.naming import misnamed
 from orderstate.flow.possible import Ways
 from orderstate.flow.tree import placed
+from orderstate.flow.trusting import trusting
 from orderstate.flow.world import Breach, Choice, Move, Node, World, standing
 from orderstate.model import Flow, Stock
 
@@ -49,12 +50,17 @@ class Proof:
     nodes: int
     moves: int
     orders: int
+    provided: tuple[str, ...] = ()
+    """What guards of one's own must say some day, and where, so that every order can still end."""
 
     @property
     def sentence(self) -> str:
         """The proof in a line."""
-        orders = "one order" if self.orders == 1 else "up to two orders"
-        return f"proved in {self.nodes} situations of {orders}: {', '.join(PROMISES.values())}"
+        orders = "up to two orders"
+        if self.orders == 1:
+            orders = "one order (two have more than can be tried)"
+        condition = f", provided that some day {'; '.join(self.provided)}" if self.provided else ""
+        return f"proved in {self.nodes} situations of {orders}: {', '.join(PROMISES.values())}{condition}"
 
     def document(self) -> dict[str, object]:
         """The shape that `--json` prints."""
@@ -64,6 +70,7 @@ class Proof:
             "moves": self.moves,
             "orders": self.orders,
             "promises": list(PROMISES),
+            "provided": list(self.provided),
         }
 
 
@@ -148,7 +155,8 @@ class _Search:
                 self.edges.append((at, there))
             if limit is not None and len(self.nodes) > limit:
                 return None
-        return self.stranded() or Proof(len(self.nodes), len(self.edges), self.world.orders)
+        provided = tuple(str(trust) for trust in trusting(self.world.ways))
+        return self.stranded() or Proof(len(self.nodes), len(self.edges), self.world.orders, provided)
 
     def stranded(self) -> Counterexample | None:
         """The first node at which an order stands that cannot come to a final state any more."""

@@ -10,7 +10,7 @@ from orderstate.errors import InvalidInput, NotFound
 from orderstate.flow.declaring import MOST_LABEL, Declaring
 from orderstate.flow.draft import Draft, drafted
 from orderstate.flow.naming import Fault, Places, misnamed
-from orderstate.flow.tree import Node, grow, parse, placed, wrong
+from orderstate.flow.tree import Mark, Node, grow, parse, placed, wrong
 from orderstate.model import Flow
 
 STANDARD_NAME = "standard"
@@ -87,7 +87,10 @@ def contents(file: Path) -> str:
     except FileNotFoundError as missing:
         raise NotFound.named("flow file", str(file), _neighbours(file)) from missing
     except UnicodeDecodeError as error:
-        raise InvalidInput(str(file), error.object[error.start : error.start + 8], "text in UTF-8") from error
+        before = error.object[: error.start].decode("utf-8")
+        mark = Mark(str(file), before.count("\n") + 1, len(before) - before.rfind("\n"))
+        wrong_bytes = error.object[error.start : error.start + 8]
+        raise placed(InvalidInput(str(file), wrong_bytes, "text in UTF-8"), mark) from error
     except OSError as error:
         raise InvalidInput("flow file", str(file), f"a file that can be read: {error.strerror}") from error
 
@@ -159,6 +162,8 @@ class _Reading:
         if not file.exists():
             known = [STANDARD_NAME, *(str(Path(path).relative_to(folder)) for path in _neighbours(file))]
             raise placed(NotFound.named("flow", node.text, known), node.mark)
+        if file.is_dir():
+            raise placed(InvalidInput("extends", node.text, "a flow file: it is a folder"), node.mark)
         return self.file(file, str(file), above)
 
     def finished(self, draft: Draft, name: str) -> Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orderstate.flow.possible import told
+from orderstate.flow.possible import Ways, told
 from orderstate.flow.timing import duration_text
 from orderstate.model import Flow
 
@@ -20,6 +20,8 @@ class Row:
     timer: str | None
     """`untie after 48h`."""
     targets: tuple[tuple[str, ...], ...]
+    refused: tuple[bool, ...]
+    """For each trigger: it is declared here, so that a refusal can say why, but the guards let nobody through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,10 @@ class Table:
             (
                 " ".join([row.state, *(f"({mark})" for mark in row.marks)]),
                 row.stock,
-                *(" or ".join(targets) for targets in row.targets),
+                *(
+                    " or ".join(targets) + (" (refused)" if refused else "")
+                    for targets, refused in zip(row.targets, row.refused, strict=True)
+                ),
                 row.timer or "",
             )
             for row in self.rows
@@ -64,6 +69,7 @@ class Table:
                     "final": "final" in row.marks,
                     "timer": row.timer,
                     "triggers": {t: list(to) for t, to in zip(self.triggers, row.targets, strict=True) if to},
+                    "refused": [t for t, refused in zip(self.triggers, row.refused, strict=True) if refused],
                 }
                 for row in self.rows
             ],
@@ -75,6 +81,7 @@ def table(flow: Flow) -> Table:
     """The rows of a flow: states in its order, triggers of the main path first."""
     declared = dict.fromkeys(t.trigger for t in flow.transitions)
     triggers = tuple(dict.fromkeys([*(t for t in flow.path if t in declared), *declared]))
+    ways = Ways(flow)
     rows = []
     for state in flow.states:
         marks = [*(["initial"] if state.name == flow.initial else []), *(["final"] if state.final else [])]
@@ -83,7 +90,9 @@ def table(flow: Flow) -> Table:
             tuple(dict.fromkeys(t.target for t in flow.transitions if t.trigger == trigger and state.name in t.sources))
             for trigger in triggers
         )
-        rows.append(Row(state.name, state.stock.value, tuple(marks), timer, targets))
+        leaving = {flow.transitions[way.index].trigger for way in ways.leaving(state.name)}
+        refused = tuple(bool(to) and trigger not in leaving for trigger, to in zip(triggers, targets, strict=True))
+        rows.append(Row(state.name, state.stock.value, tuple(marks), timer, targets, refused))
     guards = tuple(
         (t.trigger, t.target, ", ".join(told(use) for use in t.guards)) for t in flow.transitions if t.guards
     )

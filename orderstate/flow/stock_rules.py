@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderstate.flow.finding import Examined, Finding
+from orderstate.flow.finding import WARNING, Examined, Finding
 from orderstate.model import SHORT_POLICIES, Stock
 
 CANCEL = "cancel"
@@ -71,6 +71,18 @@ def _moves(examined: Examined) -> Iterator[Finding]:
                 tied,
                 f"cancel leads from {', '.join(tied)} to {target}: it would ship what it cancels",
                 "lead it to a state whose stock is free, or call the trigger something else",
+            )
+        if (tied or gone) and "stock_covers_order" in guards:
+            holding = [source for source in transition.sources if source in (*tied, *gone)]
+            yield examined.at_transition(
+                "guard_misplaced",
+                index,
+                holding,
+                f"{trigger} asks stock_covers_order in {', '.join(holding)}, where the order has its units already: "
+                "the guard plans them once more and counts them as missing",
+                "leave the guard out there; it is meant for what leads from free to tied",
+                "guards",
+                WARNING,
             )
         if free and stock[target] is Stock.GONE:
             yield examined.at_transition(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orderstate.scenario.generating import Survey, generate, survey
     from orderstate.scenario.junit_report import junit
     from orderstate.scenario.reading import from_document, load, load_all, read, read_all
-    from orderstate.scenario.report import Coverage, Difference, Outcome, Report, StepReport, moves
+    from orderstate.scenario.report import Coverage, Difference, NotRun, Outcome, Report, StepReport, moves
     from orderstate.scenario.retelling import from_history
     from orderstate.scenario.running import run
     from orderstate.scenario.script import Expectation, Scenario, Step, StockRow, World
@@ -31,6 +31,7 @@ _HOME = {
     "Coverage": "report",
     "Difference": "report",
     "Expectation": "script",
+    "NotRun": "report",
     "Outcome": "report",
     "Report": "report",
     "Scenario": "script",
@@ -61,6 +62,7 @@ __all__ = [
     "Coverage",
     "Difference",
     "Expectation",
+    "NotRun",
     "Outcome",
     "Report",
     "Scenario",

@@ -19,7 +19,7 @@ USE_FLOW = "use_flow"
 class Deed:
     """One command: when, to which order, and the events that it wrote: `own` to that order, `written` in all.
 
-    `fields` are the command's, without the order. `timed`: a timer fired it.
+    `fields` are the command's, without the order. `timed`: a timer fired it. `era`: which flow was in force, from 0.
     """
 
     at: int
@@ -29,6 +29,7 @@ class Deed:
     written: tuple[str, ...]
     fields: Mapping[str, Any] = field(default_factory=dict)
     timed: bool = False
+    era: int = 0
 
     @property
     def last(self) -> Event:

@@ -165,7 +165,7 @@ def _command(name: str, fields: list[str]) -> dict[str, Any]:
 
 def _use_flow() -> dict[str, Any]:
     states = _map({"type": "string"}, "Old states to new ones, for orders in states that the flow lacks.")
-    common = {name: _field(name) for name in ("key", "as", "by")}
+    common = {name: _field(name) for name in ("reopen", "key", "as", "by")}
     whole = _closed({"flow": {"$ref": "#/$defs/flow"}, "map": states, **common}, ["flow"])
     return {"description": "Put another flow in force.", "anyOf": [{"type": "string"}, whole]}
 

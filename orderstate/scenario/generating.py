@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
+from orderstate.engine.reading import read
 from orderstate.errors import InvalidInput, Refused
 from orderstate.flow import check
 from orderstate.flow.possible import KNOWN_GUARDS, Ways, told
@@ -96,8 +97,14 @@ def _sound(flow: Flow) -> None:
 
 
 def _places(orders: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The place commands of every kind of order; those that the caller named first."""
+    """The place commands of every kind of order; those that the caller named first.
+
+    Raises InvalidInput for fields that place does not have, or would not take.
+    """
     for given in (*orders, {}):
+        read({**_PLACE, **given, "command": given.get("command", "place")})
+        if "command" in given:
+            raise InvalidInput("order", given["command"], "a field of place: it is always that command")
         for short in [given["short"]] if "short" in given else SHORT:
             yield {**_PLACE, **given, "short": short}
 

@@ -6,22 +6,22 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from orderstate.scenario.report import Report, StepReport
+from orderstate.scenario.report import NotRun, Report, StepReport
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document may hold, not even escaped."""
 _ENDING = re.compile(r"(\.scenario)?\.ya?ml$")
 
 
-def junit(reports: Iterable[Report]) -> str:
+def junit(reports: Iterable[Report | NotRun]) -> str:
     """The reports as a JUnit XML document (the shape of Jenkins' junit-10.xsd, which CI systems agree on).
 
     Scenarios of one file stand in one suite, in the order in which they ran. The text of a failure is what differs,
-    step by step. Times are in seconds.
+    step by step; a scenario that could not begin is an error. Times are in seconds.
     """
     found = list(reports)
     root = Element("testsuites", {"name": "orderstate", **_counts(found)})
-    files: dict[str, list[Report]] = {}
+    files: dict[str, list[Report | NotRun]] = {}
     for report in found:
         files.setdefault(report.scenario.source, []).append(report)
     for source, of_file in files.items():
@@ -37,11 +37,12 @@ def failure(report: Report) -> list[str]:
     return [line for step in report.steps if not step.passed for line in _differing(step)]
 
 
-def _counts(reports: Sequence[Report]) -> dict[str, str]:
+def _counts(found: Sequence[Report | NotRun]) -> dict[str, str]:
+    reports = [one for one in found if isinstance(one, Report)]
     return {
-        "tests": str(len(reports)),
+        "tests": str(len(found)),
         "failures": str(sum(not report.passed for report in reports)),
-        "errors": "0",
+        "errors": str(len(found) - len(reports)),
         "time": _seconds(sum(report.seconds for report in reports)),
     }
 
@@ -50,15 +51,19 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}"
 
 
-def _case(suite: Element, report: Report) -> None:
+def _case(suite: Element, report: Report | NotRun) -> None:
     name = _ENDING.sub("", report.scenario.source)
     case = SubElement(
         suite,
         "testcase",
         name=_fit(report.scenario.title),
         classname=_fit(name.strip("./").replace("/", ".")),
-        time=_seconds(report.seconds),
+        time=_seconds(report.seconds if isinstance(report, Report) else 0),
     )
+    if isinstance(report, NotRun):
+        error = SubElement(case, "error", type=report.error.code, message=_fit(report.error.sentence))
+        error.text = _fit("\n".join(report.words))
+        return
     if report.passed:
         return
     lines = failure(report)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orderstate.errors import InvalidInput, NotFound
-from orderstate.flow.tree import Node, grow, parse_all, placed
+from orderstate.flow.tree import Node, grow, parse_all, placed, wrong
 from orderstate.scenario import nodes
 from orderstate.scenario.planting import Planting
 from orderstate.scenario.script import Scenario
@@ -40,7 +40,8 @@ def read_all(text: str, name: str = "scenario", folder: str | Path = ".") -> tup
     """Every scenario of a YAML text. Raises what `load_all` raises."""
     found = parse_all(text, name, "scenario")
     if not found:
-        raise InvalidInput(name, None, "a scenario with a title and steps: scenario: TITLE, steps: [...]")
+        sentence = f"{name} holds no scenario: a scenario with a title and steps is scenario: TITLE, steps: [...]"
+        raise wrong("invalid_input", sentence, name, None, "a scenario")
     return tuple(_scenario(node, name, Path(folder)) for node in found)
 
 

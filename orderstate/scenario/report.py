@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orderstate.errors import OrderstateError
 from orderstate.model import Flow
 from orderstate.scenario.script import Scenario, Step
 
@@ -216,3 +217,23 @@ class Report:
             "coverage": self.coverage.document(),
             "database": None if self.database is None else str(self.database),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A scenario that did not begin, because its world cannot be made; `error` says why."""
+
+    scenario: Scenario
+    error: OrderstateError
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Why, line by line."""
+        return error_lines(self.error)
+
+
+def error_lines(error: OrderstateError) -> tuple[str, ...]:
+    """An error line by line: the code and the sentence, what blocked it, what would help."""
+    blocked = (f"  {one.code}: {one.sentence}" for one in error.blocked)
+    hint = () if error.hint is None else (f"hint: {error.hint}",)
+    return f"{error.code}: {error.sentence}", *blocked, *hint

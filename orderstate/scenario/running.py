@@ -204,6 +204,7 @@ class _Play:
             return UseFlow(
                 flow=step.flow,
                 mapping=given.get("map", {}),
+                reopen=given.get("reopen", False),
                 key=document["key"],
                 role=given.get("as", "operator"),
                 by=given.get("by"),

@@ -29,6 +29,8 @@ from orderstate.scenario.vocabulary import (
 
 _WAIT_EXPECTED = "a time such as 90s, 30m, 48h or 7d, at most ten years"
 _NAME_EXPECTED = "a name: a letter, then letters, digits, '_' or '-', at most 64"
+_BESIDE_MAP = ("reopen", "key", "as", "by")
+"""What use_flow takes besides the flow and its map."""
 _INVALID = (InvalidInput.exit_status, InvalidInput.code)
 
 
@@ -184,7 +186,7 @@ class Stepping:
             if "map" in given:
                 pairs = nodes.mapping(given["map"].value, f"{where}.map", "a mapping of old states to new ones")
                 found["map"] = {old: nodes.text(new.value, f"{where}.map.{old}", "a state") for old, new in pairs}
-            found |= {field: nodes.plain(field, given[field].value) for field in ("key", "as", "by") if field in given}
+            found |= {field: nodes.plain(field, given[field].value) for field in _BESIDE_MAP if field in given}
         flow, file = flow_of(source, f"{where}.flow", self.folder)
         if flow is None:
             flow, file = STANDARD, source.text

@@ -26,7 +26,7 @@ FACILITY = tuple(name for name in FIELDS["facility_add"] if name not in ("facili
 
 WHOLE = frozenset({"if_version", "max_shipments", "quantity", "by_units", "to_units", "safety", "priority"})
 """Fields of commands that are whole numbers."""
-FLAGS = frozenset({"complete", "whole_lines", "untie", "closed"})
+FLAGS = frozenset({"complete", "whole_lines", "untie", "closed", "reopen"})
 """Fields of commands that are true or false."""
 UNITS = frozenset({"lines", "items"})
 """Fields of commands with goods, and inside them numbers of units."""

@@ -163,26 +163,31 @@ def title(step: Step) -> str:
 
     Of a flow that stands in the scenario only the name is told.
     """
+    return _title(step, inside=False)
+
+
+def _title(step: Step, *, inside: bool) -> str:
     if step.verb == TOGETHER:
-        return f"{TOGETHER}: " + ", ".join(title(member) for member in step.members)
+        return f"{TOGETHER}: [{', '.join(_title(member, inside=True) for member in step.members)}]"
     given = asked(step)
     if step.verb == USE_FLOW and isinstance(given, dict) and step.flow is not None and isinstance(given["flow"], dict):
         given = {**given, "flow": step.flow.name}
-    return f"{step.verb}: {_inline(given)}"
+    return f"{step.verb}: {_inline(given, inside=inside)}"
 
 
-def _inline(value: Any) -> str:
-    """A JSON value in one line of YAML, with quotes only where they help."""
+def _inline(value: Any, *, inside: bool = False) -> str:
+    """A JSON value in one line of YAML, with quotes only where they help. `inside`: of braces or brackets."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_inline(name)}: {_inline(item)}" for name, item in value.items()) + "}"
+        parts = (f"{_inline(name, inside=True)}: {_inline(item, inside=True)}" for name, item in value.items())
+        return "{" + ", ".join(parts) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_inline, value)) + "]"
+        return "[" + ", ".join(_inline(item, inside=True) for item in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
         return "null"
     text = str(value)
-    if isinstance(value, str) and not (_REFERENCE_ALONE.fullmatch(text) or (_BARE.fullmatch(text))):
+    if isinstance(value, str) and not (_BARE.fullmatch(text) or (not inside and _REFERENCE_ALONE.fullmatch(text))):
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return text
 

@@ -13,6 +13,7 @@ import pytest
 from orderstate.errors import OrderstateError
 from orderstate.render.scenarios import transcript
 from orderstate.scenario import Report, Scenario, load_all, run
+from orderstate.scenario.report import error_lines
 from orderstate.testing.plugin import MARK
 
 
@@ -24,15 +25,24 @@ class DiffersError(Exception):
         self.report = report
 
 
+UNREADABLE = "cannot-be-read"
+"""The name of the one test of a file that holds no scenario."""
+
+
 class ScenarioFile(pytest.File):
     """One file with its scenarios."""
 
-    def collect(self) -> Iterator[ScenarioItem]:
-        """A test for each scenario. Raises CollectError, with line and column, for a file that cannot be read."""
+    def collect(self) -> Iterator[ScenarioItem | UnreadableItem]:
+        """A test for each scenario; of a file that cannot be read one that fails, with line and column.
+
+        An error of the collection would keep every other test from running.
+        """
         try:
             found = load_all(self.path)
         except OrderstateError as error:
-            raise self.CollectError("\n".join(_told(error))) from error
+            unreadable: UnreadableItem = UnreadableItem.from_parent(self, name=UNREADABLE, error=error)
+            yield unreadable
+            return
         names: dict[str, int] = {}
         for scenario in found:
             name = _slug(scenario.title)
@@ -63,7 +73,7 @@ class ScenarioItem(pytest.Item):
         if isinstance(excinfo.value, DiffersError):
             return "\n".join(line.text for line in transcript(excinfo.value.report, drawn=False))
         if isinstance(excinfo.value, OrderstateError):
-            return "\n".join(_told(excinfo.value))
+            return "\n".join(error_lines(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
@@ -73,12 +83,27 @@ class ScenarioItem(pytest.Item):
         return Path(self.path), line, self.scenario.title
 
 
-def _told(error: OrderstateError) -> Iterator[str]:
-    yield f"{error.code}: {error.sentence}"
-    for blocked in error.blocked:
-        yield f"  {blocked.code}: {blocked.sentence}"
-    if error.hint is not None:
-        yield f"hint: {error.hint}"
+class UnreadableItem(pytest.Item):
+    """A file that cannot be read, as a test that fails."""
+
+    def __init__(self, *, error: OrderstateError, **more: Any) -> None:
+        super().__init__(**more)
+        self.error = error
+        self.add_marker(MARK)
+
+    def runtest(self) -> None:
+        """Raise what reading the file raised."""
+        raise self.error
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What is wrong with the file, and where."""
+        if excinfo.value is self.error:
+            return "\n".join(error_lines(self.error))
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        """The file."""
+        return Path(self.path), None, self.name
 
 
 def _slug(title: str) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from orderstate.engine import Answer, Engine
-from orderstate.engine.reading import read
+from orderstate.engine.reading import FIELDS, read
 from orderstate.errors import InvalidInput, OrderstateError
-from orderstate.flow import document, duration
+from orderstate.flow import document, duration, load
+from orderstate.flow import from_document as flow_of_document
+from orderstate.machine import STANDARD
 from orderstate.model import Flow, StockLevel
 from orderstate.scenario import Coverage, from_document, moves
 from orderstate.scenario.clock import Clock, pass_until
@@ -67,6 +69,14 @@ def _facility(code: str, given: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return {"country": country, "at": at} if at else {"country": country}
 
 
+def _flow(given: Flow | Mapping[str, Any] | str | Path) -> Flow:
+    if isinstance(given, Flow):
+        return given
+    if isinstance(given, Mapping):
+        return flow_of_document(given)
+    return STANDARD if str(given) == STANDARD.name else load(given)
+
+
 def _moment(given: Time) -> int:
     found = moment(given) if isinstance(given, str) else given
     if found is None:
@@ -100,7 +110,11 @@ class Shop:
         named: dict[str, Any] = {"order": order, **fields}
         if "role" in named:
             named["as"] = named.pop("role")
-        if command in self.engine.machine.triggers and command not in _COMMANDS:
+        triggers = self.engine.machine.triggers
+        if command not in FIELDS and command not in triggers:
+            known = sorted({*_COMMANDS, *triggers})
+            raise InvalidInput("command", command, f"one of {', '.join(known)}")
+        if command in triggers and command not in _COMMANDS:
             return self._watched(order, {"command": "fire", "trigger": command, **named})
         return self._watched(order, {"command": command, **named})
 
@@ -140,10 +154,10 @@ class Shop:
         """Goods came in."""
         return self.engine.receive(facility, sku, units, pool=pool)
 
-    def use_flow(self, flow: Flow, mapping: Mapping[str, str] | None = None) -> Answer:
-        """Put another flow in force."""
-        answer = self.engine.use_flow(flow, mapping=mapping)
-        self._flows.append(flow)
+    def use_flow(self, flow: Flow | Mapping[str, Any] | str | Path, mapping: Mapping[str, str] | None = None) -> Answer:
+        """Put another flow in force: a flow, its document, its file, or `standard`."""
+        answer = self.engine.use_flow(_flow(flow), mapping=mapping)
+        self._flows.append(self.engine.flow)
         return answer
 
     def refused(self, command: str, order: str, *codes: str, **fields: Any) -> OrderstateError:

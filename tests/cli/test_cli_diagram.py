@@ -165,3 +165,57 @@ def test_a_picture_into_a_folder_that_is_not_there_is_one_error(empty: Cli) -> N
     refused = empty("diagram", "-o", "nowhere/flow.svg")
     assert refused.status == 1
     assert refused.err.startswith("error: output: nowhere/flow.svg cannot be written")
+
+
+# Files that are not to be lost
+
+
+def test_a_file_whose_ending_says_no_format_is_refused_with_those_that_do(empty: Cli, folder: Path) -> None:
+    for name in ("flow.jpg", "flow.xyz", "flow"):
+        refused = empty("diagram", "-o", name)
+        assert refused.status == 2
+        assert ".txt, .mmd, .mermaid, .dot, .gv, .svg, .png, .pdf" in refused.err
+        assert "orderstate diagram -o flow.svg" in refused.err
+        assert not (folder / name).exists()
+    assert empty("diagram", "-o", "flow.jpg", "--format", "terminal").status == 0
+    assert empty("diagram", "-o", "flow.txt").err == "flow.txt: terminal written\n"
+
+
+def test_a_drawing_takes_the_place_of_an_older_one_but_never_of_its_flow(empty: Cli, folder: Path) -> None:
+    source = (FLOWS / "patient.yaml").read_text(encoding="utf-8")
+    (folder / "ours.yaml").write_text(source, encoding="utf-8")
+    (folder / "same.dot").symlink_to("ours.yaml")
+    for name in ("ours.yaml", "./ours.yaml", "same.dot"):
+        refused = empty("diagram", "--flow", "ours.yaml", "--format", "dot", "-o", name)
+        assert refused.status == 2
+        assert "is the flow file itself" in refused.err
+        assert (folder / "ours.yaml").read_text(encoding="utf-8") == source
+    for _ in range(2):
+        assert empty("diagram", "--flow", "ours.yaml", "-o", "ours.dot").status == 0
+
+
+def test_the_standard_flow_has_its_name_wherever_a_file_is_asked_for(empty: Cli, folder: Path) -> None:
+    assert empty("diagram", "--flow", "standard", "--format", "dot").out == empty("diagram", "--format", "dot").out
+    checked = empty("flow", "check", "standard", "--exhaustive", human=True)
+    assert checked.status == 0
+    assert "proved in 2961 situations" in checked.out
+    assert empty("flow", "diff", "standard", "standard").status == 0
+
+
+@pictured
+def test_signs_without_a_glyph_are_told_for_png_only(empty: Cli, folder: Path) -> None:
+    text = "extends: standard\nstates: {pending: {stock: free, label: \u5f85\u3064}}\n"
+    (folder / "ours.yaml").write_text(text, encoding="utf-8")
+    told = empty("diagram", "--flow", "ours.yaml", "-o", "ours.png").err
+    assert told.count("no glyph for \u5f85, \u3064;") == 1
+    assert empty("diagram", "--flow", "ours.yaml", "-o", "ours.svg").err == "ours.svg: svg written\n"
+
+
+@pictured
+def test_arrows_that_are_not_drawn_are_told(empty: Cli, folder: Path) -> None:
+    states = ", ".join(f"a{n}: {{stock: free}}" for n in range(90))
+    lines = [f"  - {{trigger: t{n}, from: a{n}, to: a{n + 1}, event: OrderMoved}}\n" for n in range(89)]
+    text = f"extends: standard\nstates: {{{states}}}\ntransitions:\n{''.join(lines)}"
+    (folder / "ours.yaml").write_text(text, encoding="utf-8")
+    told = empty("diagram", "--flow", "ours.yaml", "-o", "ours.svg").err
+    assert "94 arrows are told below the drawing: so many lines could not be followed\n" in told

@@ -183,6 +183,21 @@ def test_ctrl_c_says_what_is_not_known(ready: Cli, monkeypatch: pytest.MonkeyPat
     )
 
 
+@pytest.mark.parametrize("command", [("run", "x.yaml"), ("diagram",), ("history", "1001")])
+def test_ctrl_c_gives_no_advice_about_keys_where_there_are_none(
+    ready: Cli, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for taken in ("cli_commands.feeding._script", "cli_commands.drawing._drawn", "engine.Engine.history"):
+        monkeypatch.setattr(f"orderstate.{taken}", interrupt)
+    stopped = ready(*command)
+    assert stopped.status == 130
+    assert stopped.err.startswith("interrupted; ")
+    assert "--key" not in stopped.err
+
+
 @pytest.mark.parametrize("command", [(), ("stock",), ("facility",), ("config",), ("import",), ("db",)])
 def test_a_command_that_is_not_whole_prints_its_help_on_stderr(empty: Cli, command: tuple[str, ...]) -> None:
     shown = empty(*command)

@@ -174,3 +174,74 @@ def test_the_schema_of_scenarios_is_printed(empty: Cli, folder: Path) -> None:
     assert (done.status, done.document["title"]) == (0, "orderstate scenario")
     assert json.loads(empty("schema", "scenario").out) == done.document
     assert empty("schema", "scenaro").status == 3
+
+
+@pytest.mark.parametrize(
+    ("report", "sentence"),
+    [
+        ("good.scenario.yaml", "--junit would overwrite good.scenario.yaml"),
+        ("./bad.yml", "--junit would overwrite ./bad.yml"),
+        ("both.yaml", "--junit writes XML: both.yaml is called as scenarios are"),
+        (".", "--junit: . is a folder, not a file"),
+    ],
+)
+def test_a_report_is_never_written_over_a_scenario_and_nothing_runs_before_it_is_refused(
+    empty: Cli, scripts: Path, report: str, sentence: str
+) -> None:
+    before = {path.name: path.read_text(encoding="utf-8") for path in scripts.iterdir()}
+    done = empty("run", "good.scenario.yaml", "bad.yml", "--junit", report)
+    assert (done.status, done.out) == (2, "")
+    assert sentence in done.err
+    assert {path.name: path.read_text(encoding="utf-8") for path in scripts.iterdir()} == before
+
+
+def test_a_report_is_not_written_over_the_database_that_is_kept(empty: Cli, scripts: Path) -> None:
+    done = empty("run", "good.scenario.yaml", "--keep-db", "kept.db", "--junit", "kept.db")
+    assert done.status == 2
+    assert not Path("kept.db").exists()
+
+
+def test_a_scenario_whose_world_cannot_be_made_is_in_the_junit_report(empty: Cli, scripts: Path) -> None:
+    stuck = "scenario: stuck\nworld:\n  flow: {extends: standard, name: x, states: {stuck: {stock: free}}}\n"
+    (scripts / "stuck.yaml").write_text(f"{stuck}steps: [{{wait: 1h}}]\n", encoding="utf-8")
+    assert empty("run", "stuck.yaml", "good.scenario.yaml", "--junit", "report.xml").status == 4
+    root = ElementTree.parse("report.xml").getroot()
+    assert (root.get("tests"), root.get("errors"), root.get("failures")) == ("2", "1", "0")
+    assert empty("run", "stuck.yaml", "--junit", "alone.xml").status == 4
+    error = ElementTree.parse("alone.xml").getroot().find("testsuite/testcase/error")
+    assert error is not None
+    assert error.get("type") == "flow_unsound"
+
+
+def test_a_folder_and_a_file_that_is_not_there_are_told_before_a_database_is_missed(empty: Cli, scripts: Path) -> None:
+    folder = empty("run", ".")
+    assert folder.status == 2
+    assert folder.err.splitlines() == [
+        "error: usage: . is a folder: name files",
+        "hint: orderstate run ./*.scenario.yaml",
+    ]
+    (scripts / "made.yaml").mkdir()
+    assert "made.yaml is a folder" in empty("run", "made.yaml").err
+    nothing = empty("run", "nothing.ndjson")
+    assert nothing.status == 3
+    assert "there is no file nothing.ndjson" in nothing.err
+
+
+def test_a_mistake_in_a_scenario_leads_to_the_schema_of_what_it_is_in(empty: Cli, scripts: Path) -> None:
+    (scripts / "none.yaml").write_text("", encoding="utf-8")
+    assert empty("run", "none.yaml").err.splitlines() == [
+        "error: invalid_input: none.yaml holds no scenario: a scenario with a title and steps is "
+        "scenario: TITLE, steps: [...]",
+        "hint: orderstate schema scenario",
+    ]
+    (scripts / "flow.yaml").write_text("name: x\n", encoding="utf-8")
+    (scripts / "named.yaml").write_text(
+        "scenario: s\nworld: {flow: flow.yaml}\nsteps: [{wait: 1h}]\n", encoding="utf-8"
+    )
+    assert empty("run", "named.yaml").err.splitlines()[-1] == "hint: orderstate schema flow"
+    assert empty("run", "-", stdin=b"scenario: s\nsteps: []\n").err.endswith("hint: orderstate schema scenario\n")
+
+
+def test_an_adjustment_of_nothing_is_told_by_the_names_of_its_fields(empty: Cli, scripts: Path) -> None:
+    (scripts / "bare.yaml").write_text("scenario: s\nsteps: [{adjust: {facility: D, sku: M}}]\n", encoding="utf-8")
+    assert "give by_units, to_units or safety" in empty("run", "bare.yaml").err

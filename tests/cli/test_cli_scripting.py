@@ -113,3 +113,32 @@ def test_a_flow_that_is_proved_has_no_story(cli: Cli) -> None:
     proved = cli("flow", "check", "--exhaustive", "payment.yaml", "-o", "story.scenario.yaml")
     assert (proved.status, proved.out) == (0, "")
     assert not Path("story.scenario.yaml").exists()
+
+
+def test_a_kind_of_order_with_an_unknown_field_is_refused(cli: Cli) -> None:
+    made = cli("scenario", "generate", "--order", '{"contct": "VIP"}')
+    assert (made.status, made.out) == (2, "")
+    assert "'contct' is not a field of place" in made.err
+    assert "did you mean contact?" in made.err
+    assert cli("scenario", "generate", "--order", '{"command": "place"}').status == 2
+
+
+def test_a_scenario_goes_only_into_a_file_that_run_takes_for_one(cli: Cli) -> None:
+    order = cli("place", "--line", "MUG:1", "--to", KANSAS_CITY, "--json").documents[0]["order"]
+    refused = cli("history", order, "--as-scenario", "-o", "noext")
+    assert refused.status == 2
+    assert refused.err.splitlines() == [
+        "error: usage: -o noext: a scenario's file ends with .yaml, or it would be run as commands",
+        "hint: -o noext.scenario.yaml",
+    ]
+    assert not Path("noext").exists()
+    assert cli("history", order, "--as-scenario", "-o", "told.YML").status == 0
+    assert cli("run", "told.YML").status == 0
+
+
+def test_generated_scenarios_do_not_go_into_a_file(cli: Cli) -> None:
+    Path("my.yaml").write_text("mine", encoding="utf-8")
+    made = cli("scenario", "generate", "-o", "my.yaml")
+    assert made.status == 2
+    assert "-o my.yaml is a file: a folder is needed" in made.err
+    assert Path("my.yaml").read_text(encoding="utf-8") == "mine"

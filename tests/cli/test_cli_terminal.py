@@ -101,7 +101,7 @@ def test_ctrl_c_ends_with_130_and_one_line(busy: Cli, folder: Path) -> None:
     rest = child.read()
     child.close()
     assert child.exitstatus == 130
-    assert "interrupted; what was not acknowledged may or may not be done: repeat with the same --key" in rest
+    assert "interrupted; a scenario leaves nothing behind; commands that were answered are done" in rest
     assert "Traceback" not in rest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import struct
@@ -20,12 +21,13 @@ from test_diagram import BACK, COUNTS, PAID, PAYMENT, RETURNS, SENT, SHOP_RETURN
 from test_diagram_any_flow import flows
 from test_diagram_tools import ODD, SHOWN
 
-from orderstate.diagram import Walk, palette, picture, pictures
-from orderstate.diagram.chart import Counts, titles
+from orderstate.diagram import Step, Walk, dot, palette, picture, pictures
+from orderstate.diagram.chart import Counts, chart, titles
+from orderstate.diagram.clearing import crossings
 from orderstate.errors import NotFound, NotInstalled, OrderstateError
 from orderstate.flow import load
 from orderstate.machine import STANDARD
-from orderstate.model import Flow, State, Stock
+from orderstate.model import Flow, State, Stock, Tally, Transition
 
 pytest.importorskip("pygraphviz")
 
@@ -369,3 +371,105 @@ def test_any_flow_becomes_a_picture_with_every_label(flow: Flow) -> None:
     assert {box.name: box.texts[0].text for box in drawn.boxes if box.texts} == titles(flow)
     for box in drawn.boxes:
         assert all(box.room.holds(text.room) for text in box.texts)
+
+
+# Lines and labels
+
+
+def crossed(text: str) -> int:
+    """How many labels and boxes of a drawing have a line through them, as the program counts them."""
+    return crossings(json.loads(pictures.paint(text, "json")[0]))
+
+
+EMPTY = {state.name: Tally(0) for state in PAYMENT.flow.states}
+
+
+def test_a_line_through_a_label_is_seen_and_another_room_between_the_boxes_is_tried() -> None:
+    first = dot(PAYMENT.flow, None, EMPTY, face=pictures._FACE)
+    assert crossed(first) > 0
+    assert crossed(dot(PAYMENT.flow, None, EMPTY, face=pictures._FACE, gaps=(0.45, 0.75))) == 0
+    drawn, layout = pictures._clearest(PAYMENT.flow, None, EMPTY, "svg")
+    assert crossings(json.loads(layout)) == 0
+    assert drawn.startswith(b"<?xml")
+    assert picture(PAYMENT.flow, None, EMPTY) == picture(PAYMENT.flow, None, EMPTY)
+
+
+def test_a_drawing_that_is_clean_at_once_stays_as_it_is() -> None:
+    assert (
+        pictures._clearest(STANDARD, None, None, "dot")[0]
+        == pictures.paint(dot(STANDARD, face=pictures._FACE), "dot")[0]
+    )
+
+
+@pytest.mark.parametrize(("box", "label", "found"), [(0, 1, 2), (10, 30, 1), (60, 1, 1), (60, 3, 0), (60, -20, 1)])
+def test_a_line_across_a_box_and_across_the_label_of_another_arrow_is_counted(box: int, label: int, found: int) -> None:
+    """The line goes straight up at 0; a box of 54 points has its middle at `box`, a label of 40 begins at `label`."""
+    up = {"_gvid": 0, "tail": 0, "head": 1, "_draw_": [{"op": "b", "points": [[0, 0], [0, 60], [0, 120], [0, 180]]}]}
+    font = {"op": "F", "size": 12.0}
+    text = {"op": "T", "pt": [label, 140], "align": "l", "width": 40, "text": "ship"}
+    other = {"_gvid": 1, "tail": 2, "head": 1, "_ldraw_": [font, text]}
+    places = {0: "0,0", 1: "0,180", 2: f"{box},90"}
+    boxes = [{"_gvid": n, "pos": pos, "width": "0.75", "height": "0.5"} for n, pos in places.items()]
+    assert crossings({"objects": [{"_gvid": 9}, *boxes], "edges": [up, other]}) == found
+
+
+# Large flows
+
+
+def large(states: int, more: int) -> Flow:
+    """A chain of states, each of which can be cancelled, and arrows across it."""
+    names = [f"s{n}" for n in range(states)]
+    chain = [Transition(f"go{n}", (names[n],), names[n + 1], "OrderMoved") for n in range(states - 1)]
+    across = [Transition(f"x{n}", (names[n * 7 % states],), names[n * 11 % states], "OrderMoved") for n in range(more)]
+    cancel = Transition("cancel", tuple(names), "void", "OrderCancelled")
+    void = State("void", Stock.FREE, final=True)
+    return Flow(
+        "large",
+        "s0",
+        (*(State(name, Stock.FREE) for name in names), void),
+        (*chain, *across, cancel),
+        ("go0", "go1"),
+    )
+
+
+def test_in_a_large_flow_what_leads_to_one_state_from_many_is_told_in_a_line() -> None:
+    flow = large(80, 0)
+    drawn = Picture(picture(flow))
+    assert pictures.told_in_words(flow) == 80
+    assert len(drawn.arrows) == 1 + 79
+    assert "80 of 159 arrows, told instead of drawn" in drawn.said()
+    assert "\u2192 void, from 80 states" in drawn.said()
+    assert len(drawn.boxes) == 82
+
+
+def test_a_dense_flow_is_boxes_in_rows_and_its_arrows_in_words() -> None:
+    flow = large(40, 200)
+    drawn = Picture(picture(flow))
+    assert [arrow.name for arrow in drawn.arrows] == ["start->s0", "s0->s1", "s1->s2"]
+    assert len(drawn.boxes) == 42
+    assert drawn.width < 1100
+    told = pictures.told_in_words(flow)
+    total = len(chart(flow).edges)
+    assert told == total - 2
+    assert f"{told} of {total} arrows, told instead of drawn" in drawn.said()
+    words = " ".join(drawn.said())
+    assert all(t.trigger in words for t in flow.transitions)
+
+
+def test_an_orders_way_is_drawn_however_many_arrows_there_are() -> None:
+    flow = large(40, 200)
+    walk = Walk("1", "s3", tuple(Step(f"go{n - 1}", f"s{n - 1}", f"s{n}", n, n + 1) for n in range(1, 4)))
+    drawn = {arrow.name for arrow in Picture(picture(flow, walk)).arrows}
+    assert {"s0->s1", "s1->s2", "s2->s3"} <= drawn
+    assert len(drawn) < 6
+
+
+def test_a_flow_of_usual_size_is_drawn_whole_and_dot_always_is() -> None:
+    assert pictures.told_in_words(PAYMENT.flow) == 0
+    assert "told instead of drawn" not in dot(large(80, 0))
+
+
+def test_signs_that_the_font_lacks_are_known() -> None:
+    flow = Flow("x", "a", (State("a", Stock.FREE, label="\u5728\u5eab \u00e9"),), (), ())
+    assert pictures.unseen(flow) == "\u5728\u5eab"
+    assert pictures.unseen(STANDARD) == ""

@@ -61,12 +61,15 @@ def test_the_flow_is_kept_in_the_database_and_no_setting(shop: World) -> None:
     assert fresh.place({"MUG": 1}, DENVER).state == "received"
 
 
-def test_the_standard_flow_leaves_nothing_behind(shop: World) -> None:
+def test_the_standard_flow_leaves_nothing_behind_but_what_orders_went_through(shop: World) -> None:
     settings = shop.rows("SELECT * FROM setting")
     shop.engine.use_flow(RECEIVED, mapping=TO_RECEIVED)
     back = {"received": "pending", "waiting": "backordered", "reserved": "inventory_tied"}
     shop.engine.use_flow(STANDARD, mapping={**back, "sent": "delivered", "dropped": "cancelled"})
-    assert shop.rows("SELECT * FROM setting") == settings
+    kept = [row for row in shop.rows("SELECT * FROM setting") if row not in settings]
+    assert [key for key, _ in kept] == ["flow.1", "flow.2"]
+    assert [flow for flow, _ in shop.engine.replaced_flows()] == [STANDARD, RECEIVED]
+    assert set(settings) <= set(shop.rows("SELECT * FROM setting"))
     shop.check()
 
 
@@ -184,6 +187,41 @@ def test_every_state_that_would_strand_orders_is_named_with_a_mapping_that_fits(
     given = dict(word.split("=") for word in words if "=" in word)
     assert set(given) == set(TO_RECEIVED)
     assert shop.engine.use_flow(RECEIVED, mapping=given).changed
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "end"), [("cancelled", "pending", "cancelled"), ("delivered", "shipping", "delivered")]
+)
+def test_orders_that_have_ended_go_on_only_if_it_is_said_that_they_shall(
+    shop: World, source: str, target: str, end: str
+) -> None:
+    with shop.unchanged(), pytest.raises(Refused) as caught:
+        shop.engine.use_flow(STANDARD, mapping={source: target})
+    error = caught.value
+    assert (error.code, error.exit_status) == ("orders_reopened", 4)
+    assert [(b.code, b.sentence, b.remedy, b.values["orders"]) for b in error.blocked] == [
+        (
+            "orders_reopened",
+            f"1 order stands in {source}, where orders end: in {target} they would go on",
+            f"--map {source}={end}",
+            1,
+        )
+    ]
+    assert error.hint == f"orderstate flow use FILE --map {source}={target} --reopen"
+    command = reading.read({"command": "use_flow", "flow": "standard", "map": {source: target}, "reopen": True})
+    assert isinstance(shop.attempt(command), Answer)
+    assert states(shop)[source] == target
+    shop.check()
+
+
+def test_a_mapping_may_end_orders_and_an_empty_final_state_holds_nobody_back(shop: World) -> None:
+    answer = shop.engine.use_flow(STANDARD, mapping={"pending": "cancelled", "shipping": "delivered"})
+    assert {moved["orders"] for moved in answer.document["mapped"]} == {1}
+    assert (states(shop)["pending"], states(shop)["shipping"]) == ("cancelled", "delivered")
+    assert shop.engine.use_flow(STANDARD, mapping={"cancelled": "cancelled"}).document["mapped"] == []
+    for wrong in ("yes", 1, None):
+        with pytest.raises(InvalidInput, match="reopen"):
+            reading.read({"command": "use_flow", "flow": "standard", "reopen": wrong})
 
 
 def test_a_state_whose_stock_means_something_else_must_be_mapped_too(shop: World) -> None:

@@ -151,6 +151,14 @@ def test_what_cannot_be_used_is_parked_with_one_clear_line_and_stops_nobody(kind
     assert stocked.rows("SELECT count(*) FROM orders") == [(2,)]
 
 
+@pytest.mark.parametrize("kind", ["too large", "not UTF-8", "deep"])
+def test_a_retry_of_what_was_kept_in_part_says_again_what_was_wrong_with_the_whole(kind: str, stocked: World) -> None:
+    consume(stocked.engine, [BAD[kind][0]])
+    (one,) = parked(stocked)
+    assert retry(stocked.engine, one) == one.error
+    assert parked(stocked)[0].error == one.error
+
+
 def test_a_refusal_is_an_answer_with_its_reasons_counted_and_parked(stocked: World) -> None:
     shipped = stocked.shipped(MUG=1)
     (heard, _) = consume(

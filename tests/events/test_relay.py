@@ -181,6 +181,17 @@ def test_a_broker_that_is_down_costs_no_attempt_and_is_told_once(world: World) -
     ] * 2  # fmt: skip
 
 
+def test_nothing_is_put_on_its_way_to_a_sink_that_was_never_reached(world: World) -> None:
+    busy(world)
+    sink = MemorySink()
+    sink.opened = [Later("memory://sink cannot be reached", counts=False)] * 9
+    with pytest.raises(Conflict):
+        relay(world.engine, sink, give_up=0.0).run()
+    assert sink.name not in [subscriber.name for subscriber in world.engine.subscribers()]
+    sink.opened = []
+    assert relay(world.engine, sink).run().published == len(world.rows("SELECT 1 FROM event"))
+
+
 def test_a_broker_that_stays_down_ends_a_relay_that_does_not_follow(world: World) -> None:
     busy(world)
     sink = MemorySink(lambda _: Later("gone", counts=False))

@@ -131,6 +131,14 @@ def test_a_mapping_moves_orders_between_states_of_one_meaning() -> None:
     assert caught.value.hint == "empty shipping first"
 
 
+def test_a_cell_whose_guards_let_nobody_through_says_so() -> None:
+    shipping = next(row for row in table(STANDARD).rows if row.state == "shipping")
+    refused = dict(zip(table(STANDARD).triggers, shipping.refused, strict=True))
+    assert [trigger for trigger, never in refused.items() if never] == ["cancel"]
+    assert "cancelled (refused)" in table(STANDARD).cells[3]
+    assert sum(cell.endswith("(refused)") for row in table(STANDARD).cells for cell in row) == 1
+
+
 if __name__ == "__main__":
     for file, make in MADE.items():
         (GOLDEN / file).write_text(make(), encoding="utf-8")

@@ -9,7 +9,7 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_flows import made, walk
+from random_flows import certain, made, walk
 
 from orderstate.errors import InvalidInput, NotFound
 from orderstate.flow import (
@@ -96,7 +96,8 @@ def test_the_law_is_not_empty_many_flows_are_accepted_and_many_break_each_promis
     for seed in range(120):
         random = Random(seed)
         flow = made(random)
-        accepted = all(finding.level != "error" for finding in check(flow))
+        findings = check(flow)
+        accepted = all(finding.level != "error" for finding in findings)
         answer = exhaustive(flow)
         seen["accepted" if accepted else "refused"] += 1
         if isinstance(answer, Counterexample):
@@ -104,7 +105,12 @@ def test_the_law_is_not_empty_many_flows_are_accepted_and_many_break_each_promis
         if accepted:
             assert isinstance(answer, Proof), (seed, [step.sentence for step in answer.steps])
             walk(flow, random, steps=60)
+            assert len(answer.provided) == sum(finding.code == "guard_may_strand" for finding in findings)
+            seen["provided" if answer.provided else "certain"] += 1
+            if not answer.provided:
+                certain(flow, random)
     assert min(seen["accepted"], seen["refused"]) > 30
+    assert min(seen["provided"], seen["certain"]) >= 5
     assert set(PROMISES) <= set(seen)
 
 

@@ -12,8 +12,9 @@ from worlds import World
 
 from orderstate.engine.reading import read as command
 from orderstate.errors import NotFound, OrderstateError
-from orderstate.flow import PROMISES, Counterexample, Proof, Step, exhaustive, load
+from orderstate.flow import PROMISES, Counterexample, Proof, Step, check, exhaustive, load
 from orderstate.flow.possible import KNOWN_GUARDS, Ways
+from orderstate.flow.trusting import MOST_ASKED
 from orderstate.flow.world import Breach
 from orderstate.flow.world import World as Small
 from orderstate.guards import GUARDS
@@ -166,7 +167,7 @@ def test_where_two_orders_are_too_many_one_is_proved() -> None:
     assert isinstance(proof, Proof)
     assert proof.orders == 1
     assert proof.nodes < 200
-    assert "of one order" in proof.sentence
+    assert "of one order (two have more than can be tried)" in proof.sentence
 
 
 def test_names_that_are_unknown_are_refused_before_anything_is_tried() -> None:
@@ -287,3 +288,85 @@ def test_ways_know_who_may_go_where() -> None:
     assert ways.targets("inventory_tied", "customer") == ("pending", "shipping")
     assert ways.targets("pending", "refuse") == ("inventory_tied", "cancelled")
     assert ways.targets("shipping") == ("delivered",)
+
+
+def lost(*guards: GuardUse, more: tuple[Transition, ...] = ()) -> Flow:
+    """The standard flow with parcels that are lost, and found only if these guards agree."""
+    lose = Transition("lose", ("shipping",), "lost", "ParcelLost")
+    find = Transition("find", ("lost",), "delivered", "ParcelFound", guards)
+    return replace(
+        STANDARD,
+        states=(*STANDARD.states, State("lost", Stock.GONE)),
+        transitions=(*STANDARD.transitions, lose, find, *more),
+    )
+
+
+def provided(flow: Flow) -> tuple[str, ...]:
+    """Under which conditions the flow is proved; the check must warn of each of them, and of nothing else."""
+    found = exhaustive(flow)
+    assert isinstance(found, Proof)
+    findings = check(flow)
+    assert [f.code for f in findings] == ["guard_may_strand"] * len(found.provided), findings
+    assert {f.level for f in findings} <= {"warning"}
+    return found.provided
+
+
+def test_an_end_that_rests_on_a_guard_of_ones_own_is_proved_under_that_condition_only() -> None:
+    assert provided(lost(LUCKY)) == ("random_flows:lucky agrees in lost",)
+    proof = exhaustive(lost(LUCKY))
+    assert isinstance(proof, Proof)
+    assert proof.sentence.endswith(
+        "every order can still end, provided that some day random_flows:lucky agrees in lost"
+    )
+    assert proof.document()["provided"] == ["random_flows:lucky agrees in lost"]
+
+
+def test_a_way_that_asks_no_guard_of_ones_own_makes_the_end_certain() -> None:
+    assert provided(lost()) == ()
+    give_up = Transition("give_up", ("lost",), "delivered", "OrderGivenUp")
+    assert provided(lost(LUCKY, more=(give_up,))) == ()
+    fallback = Transition("find", ("lost",), "shipping", "ParcelSentAgain")
+    assert provided(lost(LUCKY, more=(fallback,))) == ()
+
+
+def test_a_guard_that_must_refuse_is_a_condition_too_and_several_are_told_together() -> None:
+    pit = Transition("find", ("lost",), "lost", "ParcelMissed", (LUCKY,))
+    way = Transition("find", ("lost",), "delivered", "ParcelFound")
+    flow = lost()
+    flow = replace(flow, transitions=(*flow.transitions[:-1], pit, way))
+    assert provided(flow) == ("random_flows:lucky refuses in lost",)
+    other = GuardUse("random_flows:stern")
+    either = Transition("write_off", ("lost",), "delivered", "ParcelWrittenOff", (other,))
+    assert provided(lost(LUCKY, more=(either,))) == ("random_flows:lucky agrees or random_flows:stern agrees in lost",)
+    assert provided(lost(LUCKY, other)) == ("random_flows:lucky agrees and random_flows:stern agrees in lost",)
+
+
+def test_a_condition_is_told_where_it_is_decided_and_each_of_several_is() -> None:
+    flow = guarded("deliver", LUCKY)
+    flow = replace(
+        flow,
+        transitions=tuple(
+            replace(t, guards=(*t.guards, LUCKY)) if t.trigger == "cancel" else t for t in flow.transitions
+        ),
+    )
+    assert provided(flow) == ("random_flows:lucky agrees in shipping",)
+    late = replace(
+        lost(LUCKY),
+        transitions=tuple(t for t in lost(LUCKY).transitions if t.trigger != "deliver"),
+        path=("tie_inventory", "ship", "lose", "find"),
+    )
+    assert provided(late) == ("random_flows:lucky agrees in lost",)
+    twice = replace(
+        late, transitions=tuple(replace(t, guards=(LUCKY,)) if t.trigger == "lose" else t for t in late.transitions)
+    )
+    assert provided(twice) == ("random_flows:lucky agrees in shipping", "random_flows:lucky agrees in lost")
+
+
+def test_more_guards_than_can_be_tried_together_are_not_trusted() -> None:
+    many = tuple(
+        Transition(f"find{n}", ("lost",), "delivered", "ParcelFound", (GuardUse("random_flows:stern", {"n": str(n)}),))
+        for n in range(MOST_ASKED + 1)
+    )
+    assert len(provided(lost(LUCKY, more=many))) == 1
+    give_up = Transition("give_up", ("lost",), "delivered", "OrderGivenUp")
+    assert provided(lost(LUCKY, more=(*many, give_up))) == ()

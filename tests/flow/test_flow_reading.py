@@ -240,7 +240,7 @@ def test_a_byte_order_mark_is_no_part_of_the_flow_and_other_encodings_are_refuse
     file.write_text(SMALL, encoding="utf-8-sig")
     assert load(file).initial == "open"
     file.write_bytes(SMALL.encode("utf-16"))
-    with pytest.raises(InvalidInput, match="is not text in UTF-8"):
+    with pytest.raises(InvalidInput, match=r":\d+:\d+: .* is not text in UTF-8"):
         load(file)
     with pytest.raises(InvalidInput, match="is not a file that can be read"):
         load(tmp_path)
@@ -313,3 +313,18 @@ def test_the_machine_compiles_what_is_read() -> None:
     assert machine.next_step("tied") == "ship"
     with pytest.raises(OrderstateError):
         Machine(replace(read(SMALL), initial="nowhere"))
+
+
+def test_what_is_no_utf_8_is_told_with_its_line_and_column(tmp_path: Path) -> None:
+    file = tmp_path / "latin.yaml"
+    file.write_bytes("extends: standard\nname: caf\u00e9\n".encode("latin-1"))
+    with pytest.raises(InvalidInput, match=r"latin\.yaml:2:10: .*is not text in UTF-8") as caught:
+        load(file)
+    assert (caught.value.values["line"], caught.value.values["column"]) == (2, 10)
+
+
+def test_a_folder_is_no_flow_to_extend_and_its_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "f.yaml").write_text("extends: base\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"f\.yaml:1:10: extends: 'base' is not a flow file: it is a folder"):
+        load(tmp_path / "f.yaml")

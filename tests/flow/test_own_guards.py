@@ -120,7 +120,11 @@ def test_an_unknown_name_is_refused_with_the_nearest_built_in_or_installed_one()
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("no_such_module:guard", "no_such_module:guard: ModuleNotFoundError: No module named 'no_such_module'"),
+        (
+            "no_such_module:guard",
+            "no_such_module:guard: ModuleNotFoundError: No module named 'no_such_module'; "
+            "PYTHONPATH=. before the command finds the modules of this folder",
+        ),
         (f"{HERE}:missing", f"{HERE}:missing: AttributeError: module '{HERE}' has no attribute 'missing'"),
         (":guard", ":guard: ValueError: Empty module name"),
         ("no_guard", f"{HERE}:ORDER is a Order"),
@@ -156,3 +160,33 @@ def test_an_error_of_the_tree_passes_as_it_is() -> None:
 def test_built_in_guards_are_not_looked_up() -> None:
     assert bound(GuardUse("may_wait")) is guards.GUARDS["may_wait"]
     assert plugins.offered.cache_info().currsize == 0
+
+
+def test_a_guard_that_raises_hides_no_other_trigger_and_firing_it_stays_an_error() -> None:
+    flow = read(
+        "extends: standard\n"
+        "transitions:\n"
+        "  - {trigger: ship, from: inventory_tied, to: shipping, event: ShippingStarted, "
+        f"guards: ['{HERE}:raises']}}\n"
+    )
+    machine = Machine(flow)
+    choices = {choice.trigger: choice for choice in machine.explain(ORDER, FACTS)}
+    assert choices["untie"].possible
+    assert choices["cancel"].possible
+    assert [(r.code, r.sentence) for r in choices["ship"].refusals] == [
+        ("guard_broken", f"guard {HERE}:raises raised KeyError: 'no such customer'")
+    ]
+    with pytest.raises(OrderstateError) as caught:
+        machine.fire(ORDER, "ship", FACTS)
+    assert caught.value.code == "guard_broken"
+
+
+def test_another_error_of_a_guard_is_not_taken_for_a_refusal() -> None:
+    flow = read(
+        "extends: standard\n"
+        "transitions:\n"
+        "  - {trigger: ship, from: inventory_tied, to: shipping, event: ShippingStarted, "
+        f"guards: ['{HERE}:refuses_by_name']}}\n"
+    )
+    with pytest.raises(NotFound):
+        Machine(flow).explain(ORDER, FACTS)

@@ -11,6 +11,7 @@ from worlds import BERLIN, DENVER, HOUR, NEW_YORK, Clock
 
 from orderstate import Engine, Options, OrderstateError
 from orderstate.flow import read
+from orderstate.machine import STANDARD
 from orderstate.model import Flow
 
 PLACES = (DENVER, NEW_YORK, BERLIN, "US", "CA@43.65,-79.38")
@@ -157,3 +158,23 @@ class Life:
         self.clock.now += self.random.choice((1, 20, 40, 100)) * HOUR
         if self.random.random() < 0.8:
             list(self.engine.fire_due())
+
+
+class Changing(Life):
+    """A shop that changes its flow every now and then, and maps whoever stands where the new one has no state."""
+
+    flows = (STANDARD, TIMED)
+
+    def configure(self) -> None:
+        old, new = self.engine.flow, self.random.choice(self.flows)
+        there = {state.name for state in new.states}
+        mapping = {}
+        for state in old.states:
+            fit = [s.name for s in new.states if s.stock is state.stock and s.final is state.final]
+            if state.name not in there:
+                mapping[state.name] = self.random.choice(fit)
+        if self.random.random() < 0.3:
+            mapping["pending"] = "backordered"
+        self.engine.use_flow(new, mapping=mapping)
+
+    close_or_open = configure

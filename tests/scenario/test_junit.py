@@ -8,7 +8,9 @@ from xml.etree.ElementTree import Element, fromstring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstate.scenario import Coverage, Report, Scenario, junit, read_all, run
+from orderstate.errors import Refused
+from orderstate.model import Refusal
+from orderstate.scenario import Coverage, NotRun, Report, Scenario, junit, read_all, run
 
 SHOP = """
 scenario: {title}
@@ -83,3 +85,17 @@ def test_whatever_a_scenario_is_called_the_document_is_xml(title: str, source: s
         "testsuite/testcase"
     )
     assert case is not None
+
+
+def test_a_scenario_whose_world_cannot_be_made_is_an_error_among_the_cases() -> None:
+    (script,) = read_all(SHOP.format(title="stuck", state="pending"), "shop.scenario.yaml")
+    blocked = Refused("it cannot be", code="flow_unsound", hint="mend it", blocked=[Refusal("lost", "a state is lost")])
+    ran = reports("shop.scenario.yaml", "inventory_tied")
+    root = fromstring(junit([*ran, NotRun(script, blocked)]).encode())
+    (suite,) = root.findall("testsuite")
+    assert attributes(root, "tests", "failures", "errors") == ["2", "0", "1"]
+    assert attributes(suite, "tests", "failures", "errors") == ["2", "0", "1"]
+    error = suite.find("testcase[@name='stuck']/error")
+    assert error is not None
+    assert attributes(error, "type", "message") == ["flow_unsound", "it cannot be"]
+    assert (error.text or "").splitlines() == ["flow_unsound: it cannot be", "  lost: a state is lost", "hint: mend it"]

@@ -114,14 +114,27 @@ steps:
     assert [title(step) for step in steps] == [
         'place: {lines: {MUG: 2}, to: "US@39.74,-104.99", contact: "a: b"}',
         "tie: ${a}",
-        'cancel: {order: ${a}, as: customer, reason: "said \\"no\\""}',
+        'cancel: {order: "${a}", as: customer, reason: "said \\"no\\""}',
         "wait: 48h",
         "at: 2026-01-05T08:00:00Z",
         "repeat: a",
-        "together: tie: ${a}, ship: {order: 1001, if_version: 2}",
+        'together: [tie: "${a}", ship: {order: 1001, if_version: 2}]',
         "use_flow: {flow: other, map: {pending: backordered}}",
         "adjust: {facility: D, sku: M, to_units: 0, untie: true}",
     ]
+
+
+def test_a_step_on_one_line_is_yaml_that_reads_back_as_the_same_step() -> None:
+    head = "scenario: s\nsteps:\n  - place: {lines: {MUG: 2}, to: US}\n    as: a\n"
+    steps = read(
+        f"""{head}\
+  - cancel: {{order: "${{a}}", as: customer, reason: 'said "no"'}}
+  - together: [{{tie: "${{a}}"}}, {{ship: {{order: "${{a}}", if_version: 2}}}}, {{repeat: a}}]
+  - fire: {{order: "${{a.child}}", trigger: tie_inventory, only: [DEN, NYC]}}
+"""
+    ).steps
+    again = read(head + "".join(f"  - {title(step)}\n" for step in steps[1:])).steps
+    assert again == steps
 
 
 def test_a_long_step_is_written_over_several_lines_and_never_in_the_middle_of_a_value() -> None:

@@ -167,3 +167,21 @@ def test_what_the_words_do_not_know_is_said() -> None:
 def test_its_names_are_the_public_ones() -> None:
     assert orderstate.testing.__all__ == sorted(orderstate.testing.__all__) == dir(orderstate.testing)
     assert orderstate.testing.Shop is Shop
+
+
+def test_another_flow_is_used_by_its_file_its_document_and_its_name() -> None:
+    with world(facilities=NETWORK, stock=STOCK) as shop:
+        shop.use_flow(EXAMPLES / "payment.yaml")
+        assert shop.engine.flow == load(EXAMPLES / "payment.yaml")
+        shop.use_flow("standard")
+        assert shop.engine.flow.name == "standard"
+        shop.use_flow({"extends": "standard", "name": "mine"})
+        assert shop.engine.flow.name == "mine"
+        assert shop.place({"MUG": 1}, NEAR) == "1001"
+
+
+def test_a_command_that_is_not_known_lists_the_triggers_of_the_flow() -> None:
+    with world(facilities=NETWORK, stock=STOCK, flow=EXAMPLES / "payment.yaml") as shop:
+        order = shop.place({"MUG": 1}, NEAR)
+        with pytest.raises(InvalidInput, match=r"'nope' is not one of .*authorise.*capture.*untie"):
+            shop.do("nope", order)

@@ -22,7 +22,7 @@ from orderstate.store import deliveries
 from orderstate.telemetry import observe
 from orderstate.telemetry.watching import Watch, traceparent
 
-CONTACT = "Ada <ada@example.org>"
+CONTACT = "Zoe <zoe@example.org>"
 FOREIGN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 """A traceparent of somebody else."""
 

@@ -42,7 +42,7 @@ def seen(world: World) -> Iterator[Seen]:
 
 def test_a_command_is_a_span_that_says_what_it_did(world: World, seen: Seen) -> None:
     order = world.order(MUG=2)
-    world.engine.tie(order, by="ada", strategy="cheapest")
+    world.engine.tie(order, by="zoe", strategy="cheapest")
     placed, tied = seen.spans()
     assert (placed.name, tied.name) == ("orderstate.place", "orderstate.tie")
     assert attributes(placed) == {
@@ -63,13 +63,13 @@ def test_a_refused_command_is_an_error_with_every_code(world: World, seen: Seen)
     order = world.shipped(MUG=1)
     seen.forget()
     with pytest.raises(Refused):
-        world.engine.cancel(order, role="customer", reason="call me at ada@example.org")
+        world.engine.cancel(order, role="customer", reason="call me at zoe@example.org")
     span = seen.one("cancel")
     assert span.status.status_code is StatusCode.ERROR
     found = attributes(span)
     assert found["refusal.codes"] == ("goods_still_here", "canceller_may")
     assert (found["exit"], found["error.type"], found["role"]) == (4, "goods_still_here", "customer")
-    assert "ada" not in span.to_json()
+    assert "zoe" not in span.to_json()
     assert world.refusals(order) == {("cancel", "goods_still_here canceller_may"): 1}
 
 
@@ -104,7 +104,7 @@ def test_a_fault_of_the_program_is_shown_by_its_class_alone(
     span = seen.one("place")
     assert span.attributes is not None
     assert span.attributes["error.type"] == "ZeroDivisionError"
-    assert "ada" not in span.to_json()
+    assert "zoe" not in span.to_json()
 
 
 def test_a_repeat_is_a_span_that_says_so(world: World, seen: Seen) -> None:
@@ -199,7 +199,7 @@ def test_no_contact_is_in_anything_that_was_seen(world: World, seen: Seen) -> No
     Worker(world.engine).drain()
     world.engine.cancel(order, reason=CONTACT)
     assert len(seen.spans()) == 5
-    assert "ada" not in "".join(span.to_json() for span in seen.spans()).casefold()
+    assert "zoe" not in "".join(span.to_json() for span in seen.spans()).casefold()
 
 
 # Relays and messages
@@ -229,7 +229,7 @@ class Broker:
 def test_a_wave_is_a_span_and_each_event_in_it_one_below_its_command(world: World, seen: Seen) -> None:
     alone(world)
     orders = [world.order(MUG=1, id=f"web-{number}") for number in range(3)]
-    broker = Broker({"web-1": Never("too large for ada@example.org")})
+    broker = Broker({"web-1": Never("too large for zoe@example.org")})
     Relay(world.engine, broker, past=True).run()  # type: ignore[arg-type]  # it is no context manager
     (wave,) = seen.spans("relay")
     counted = {name: attributes(wave)[name] for name in ("relay.events", "relay.delivered", "relay.parked")}
@@ -337,7 +337,7 @@ def test_a_message_that_is_parked_says_why_without_the_customer(world: World, se
     assert reasons[0].startswith("unknown SKU 'CUP'")
     assert reasons[1] == "contact: [hidden]"
     assert reasons[2].startswith("it is not JSON")
-    assert "ada" not in "".join(s.to_json() for s in seen.spans()).casefold()
+    assert "zoe" not in "".join(s.to_json() for s in seen.spans()).casefold()
 
 
 # Documentation
