@@ -82,6 +82,59 @@ def test_one_process_writes_a_file_at_a_time(tmp_path: Path) -> None:
     second.close()
 
 
+@pytest.mark.parametrize("rotated", [True, False])
+def test_a_file_that_is_taken_away_between_two_calls_is_made_anew(tmp_path: Path, rotated: bool) -> None:
+    path, old = tmp_path / "events.ndjson", tmp_path / "events.ndjson.1"
+    with sink(str(path)) as out:
+        assert out.publish([event(0)]) == [None]
+        if rotated:
+            path.rename(old)
+        else:
+            path.unlink()
+        assert out.publish([event(1), event(2, "1002")]) == [None, None]
+        assert out.publish([event(3)]) == [None]
+    assert [b"1001:1" in lines(path)[0], len(lines(path))] == [True, 3]
+    assert not rotated or len(lines(old)) == 1
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_what_went_into_a_file_that_was_taken_away_meanwhile_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    path, old = tmp_path / "events.ndjson", tmp_path / "events.ndjson.1"
+    real = os.fsync
+
+    def moved(file: int) -> None:
+        real(file)
+        if not old.exists():
+            path.rename(old)
+            if replaced:
+                path.touch()
+
+    with sink(str(path)) as out:
+        monkeypatch.setattr(os, "fsync", moved)
+        assert out.publish([event(0)]) == [None]
+    assert lines(path) == lines(old) == [b'{"id":"1001:0",  "partitionkey":"1001"}']
+
+
+def test_a_file_that_is_always_taken_away_confirms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "events.ndjson"
+    real = os.fsync
+
+    def removed(file: int) -> None:
+        real(file)
+        path.unlink(missing_ok=True)
+
+    with sink(str(path)) as out:
+        monkeypatch.setattr(os, "fsync", removed)
+        (answer,) = out.publish([event(0)])
+        assert isinstance(answer, Later)
+        assert (answer.counts, "moved away" in answer.reason) == (False, True)
+        monkeypatch.undo()
+        assert out.publish([event(0)]) == [None]
+    assert len(lines(path)) == 1
+
+
 @pytest.mark.parametrize("where", ["no/such/folder/events.ndjson", "."])
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, where: str) -> None:
     with pytest.raises(Never, match="cannot be written"):
@@ -127,6 +180,116 @@ def test_a_line_without_its_end_waits_until_it_is_whole(tmp_path: Path) -> None:
         with path.open("ab") as file:
             file.write(b'ect":"2"}\nno json\n')
         assert [(one.key, one.body) for one in reader.receive(10, 1)] == [("2", b'{"subject":"2"}'), ("", b"no json")]
+
+
+def read_all(path: Path) -> list[bytes]:
+    """What is new to the group, all of it done."""
+    with source(str(path)) as reader:
+        found = reader.receive(1000, 0)
+        for one in found:
+            one.done()
+    return [one.body for one in found]
+
+
+def test_blank_lines_are_no_messages_and_are_passed(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b'\n{"id":"1"}\n\n \t\r\n{"id":"2"}\n\n')
+    assert read_all(path) == [b'{"id":"1"}', b'{"id":"2"}']
+    with path.open("ab") as file:
+        file.write(b'\n{"id":"3"}\n')
+    assert read_all(path) == [b'{"id":"3"}']
+
+
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("longer", [0, 3])
+def test_a_file_that_was_replaced_is_read_from_its_start(tmp_path: Path, moved: bool, longer: int) -> None:
+    path, other = tmp_path / "e1", tmp_path / "e2"
+    first = [b'{"id":"a%03d"}' % number for number in range(500)]
+    second = [b'{"id":"b%03d"}' % number for number in range(500 + longer)]
+    path.write_bytes(b"\n".join(first) + b"\n")
+    assert read_all(path) == first
+    other.write_bytes(b"\n".join(second) + b"\n")
+    if moved:
+        other.replace(path)
+    else:
+        path.write_bytes(other.read_bytes())
+    assert read_all(path) == second
+    assert read_all(path) == []
+
+
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_file_that_is_replaced_under_its_reader_is_read_from_its_start(
+    tmp_path: Path, moved: bool, size: int
+) -> None:
+    path, other = tmp_path / "e1", tmp_path / "e2"
+    path.write_bytes(b'{"id":"a"}\n' * 3)
+    with source(str(path)) as reader:
+        out = reader.receive(10, 0)
+        assert len(out) == 3
+        other.write_bytes(b'{"id":"b"}\n' * size)
+        if moved:
+            other.replace(path)
+        else:
+            path.write_bytes(other.read_bytes())
+        assert reader.receive(10, 0) == []
+        for one in out:
+            one.done()
+        found = reader.receive(10, 1)
+        assert [one.body for one in found] == [b'{"id":"b"}'] * size
+        for one in found:
+            one.done()
+    assert read_all(path) == []
+
+
+def test_a_file_that_is_rotated_is_read_to_its_end_before_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    with sink(str(path)) as out, source(str(path)) as reader:
+        bodies = []
+        for number in range(4):
+            out.publish([event(number)])
+            if number == 1:
+                path.rename(tmp_path / "events.ndjson.1")
+                found = reader.receive(10, 0)
+                assert len(found) == 2, "the name leads nowhere, and the rest is still read"
+                bodies += [one.body for one in found]
+                for one in found:
+                    one.done()
+        bodies += [one.body for one in reader.receive(10, 1)]
+    assert [body[7:13] for body in bodies] == [b"1001:0", b"1001:1", b"1001:2", b"1001:3"]
+
+
+def test_a_torn_line_that_is_mended_under_a_reader_repeats_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b'{"id":"1"}\n{"id":"to')
+    with source(str(path)) as reader:
+        (one,) = reader.receive(10, 0)
+        one.done()
+        with sink(str(path)) as out:
+            out.publish([event(2)])
+        assert [one.body for one in reader.receive(10, 1)] == [b'{"id":"1001:2",  "partitionkey":"1001"}']
+
+
+def test_a_position_stands_before_the_oldest_that_is_not_done(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    made = [b'{"id":"%05d"}' % number for number in range(2000)]
+    path.write_bytes(b"\n".join(made) + b"\n")
+    with source(str(path)) as reader:
+        out = reader.receive(2000, 0)
+        for one in out[:1234] + out[1235:]:
+            one.done()
+    assert read_all(path) == made[1234:]
+
+
+def test_a_position_of_an_earlier_version_is_gone_on_from(tmp_path: Path) -> None:
+    path, position = tmp_path / "events.ndjson", tmp_path / "events.ndjson.orderstate.position"
+    path.write_bytes(b'{"id":"1"}\n{"id":"2"}\n')
+    position.write_text("11\n", encoding="ascii")
+    assert read_all(path) == [b'{"id":"2"}']
+    assert position.read_text(encoding="ascii").split()[0] == "22"
+    for elsewhere in ("12\n", "23\n", "0\n"):
+        position.write_text(elsewhere, encoding="ascii")
+        assert read_all(path) == [b'{"id":"1"}', b'{"id":"2"}'], elsewhere
 
 
 def test_a_file_that_is_missing_may_come_and_a_broken_position_is_said(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import select
@@ -22,6 +23,12 @@ _LOOK_AGAIN = 0.1
 """Seconds between two looks at a file that may grow: no file system tells us by itself on every platform."""
 
 _CHUNK = 1 << 20
+
+_TAIL = 4096
+"""Bytes before a place in a file by which we recognise that it is the file in which we stopped."""
+
+_OPENINGS = 3
+"""How often one call of publish opens a file that is moved away each time, before it leaves it for a while."""
 
 
 def one_line(body: bytes) -> bytes:
@@ -66,27 +73,19 @@ class FileSink:
                 raise Later(f"{self.name} cannot be written: {said(error)}", counts=False) from error
 
     def publish(self, messages: Sequence[Message]) -> list[Failure | None]:
-        try:
-            self.open()
-        except (Later, Never) as error:
-            return [Later(error.reason, counts=False)] * len(messages)
-        file = self._file
-        assert file is not None
         data = b"".join(one_line(message.body) for message in messages)
         try:
-            end = os.fstat(file).st_size
-            try:
-                _write(file, data)
-                os.fsync(file)
-            except OSError:
-                # What was written of them was not confirmed and comes again: it must not stand there twice.
-                with suppress(OSError):
-                    os.ftruncate(file, end)
-                raise
+            for _ in range(_OPENINGS):
+                self.open()
+                if self._appended(data):
+                    return [None] * len(messages)
+                self.close()
+        except (Later, Never) as error:
+            return [Later(error.reason, counts=False)] * len(messages)
         except OSError as error:
             self.close()
             return [Later(f"{self.name} cannot be written: {said(error)}", counts=False)] * len(messages)
-        return [None] * len(messages)
+        return [Later(f"{self.name} is moved away again and again", counts=False)] * len(messages)
 
     def close(self) -> None:
         file, self._file = self._file, None
@@ -99,6 +98,27 @@ class FileSink:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _appended(self, data: bytes) -> bool:
+        """Append; False where our file is no longer the one of that name, so that nobody would look for it there.
+
+        Looked at before, so that a file that was moved away between two calls gets nothing more, and after, as it can
+        be moved away while we write: then the data stands in both.
+        """
+        file = self._file
+        assert file is not None
+        if not _named(self._path, file):
+            return False
+        end = os.fstat(file).st_size
+        try:
+            _write(file, data)
+            os.fsync(file)
+        except OSError:
+            # What was written of them was not confirmed and comes again: it must not stand there twice.
+            with suppress(OSError):
+                os.ftruncate(file, end)
+            raise
+        return _named(self._path, file)
 
     def _opened(self) -> int:
         """A descriptor that only we write to, behind the last whole line. Raises OSError, Never."""
@@ -121,7 +141,7 @@ class FileSink:
 
 
 class StandardSink:
-    """Writes to standard output: confirmed when it was taken from us."""
+    """Writes to standard output: confirmed when it was taken from us, which a pipe does before anybody reads it."""
 
     name = "-"
 
@@ -147,7 +167,11 @@ class StandardSink:
 
 
 class FileSource:
-    """Reads whole lines, from where its group stopped; that place is kept beside it, in FILE.GROUP.position."""
+    """Reads whole lines, from where its group stopped; that place is kept beside it, in FILE.GROUP.position.
+
+    With the place goes a hash of what stands before it. Where that is not found there, the file is another one, and is
+    read from its start; so it is when it is replaced while we read.
+    """
 
     ended = False
 
@@ -155,9 +179,14 @@ class FileSource:
         self._path = path
         self._position = path.with_name(f"{path.name}.{group}.position")
         self._file: int | None = None
+        self._text = b""
+        """What we know of the file around the place where we are: up to _TAIL bytes before it, and a line begun."""
+        self._first = 0
+        """Where `_text` stands in the file."""
         self._read = self._kept = 0
-        self._rest = b""
-        self._backlog: Backlog[int] = Backlog()
+        """Where the first line begins that was not read whole; the place that is written down."""
+        self._backlog: Backlog[tuple[bytes, int]] = Backlog()
+        """Each line with a text and its place in that, before which stands what stood before it in the file."""
 
     @property
     def name(self) -> str:
@@ -169,7 +198,7 @@ class FileSource:
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                self._kept = self._read = _place_in(self._position, os.fstat(file).st_size)
+                place, before = _place_in(self._position, file)
             except BaseException:
                 os.close(file)
                 raise
@@ -177,7 +206,8 @@ class FileSource:
             raise Later(f"{self.name} cannot be read: {said(error)}", counts=False) from error
         except OSError as error:
             raise Never(f"{self.name} cannot be read: {said(error)}") from error
-        self._file, self._rest = file, b""
+        self._file, self._text, self._first = file, before, place - len(before)
+        self._kept = self._read = place
 
     def receive(self, most: int, wait: float) -> list[Received]:
         self.open()
@@ -213,23 +243,48 @@ class FileSource:
 
     def _fetch(self) -> bool:
         """Read on; False at the end. A last line without its end is still being written, or torn: left there."""
-        assert self._file is not None
-        data = os.pread(self._file, _CHUNK, self._read + len(self._rest))
-        *lines, rest = (self._rest + data).split(b"\n")
+        file = self._file
+        assert file is not None
+        # Asked before we read: what was confirmed in our file before it was moved away is then found by reading.
+        named = _named(self._path, file, gone=True)
+        known = self._text[-_TAIL:]
+        found = os.pread(file, len(known) + _CHUNK, self._first + len(self._text) - len(known))
+        if not found.startswith(known) or (found == known and not named):
+            return self._anew()
+        text = self._text + found[len(known) :]
+        start = self._read - self._first
+        *lines, _ = text[start:].split(b"\n")
         for line in lines:
-            self._backlog.add((self._read,), self._read + len(line) + 1, line, key_of(line), NOTHING)
-            self._read += len(line) + 1
-        self._rest = rest
-        return bool(data)
+            if line.strip():
+                self._backlog.add((self._first + start,), (text, start), line, key_of(line), NOTHING)
+            start += len(line) + 1
+        self._read = self._first + start
+        cut = max(0, start - _TAIL)
+        self._text, self._first = text[cut:], self._first + cut
+        return found != known
+
+    def _anew(self) -> bool:
+        """Turn to the file that took the place of ours; False as long as something of ours is not done."""
+        if self._backlog.held:
+            return False
+        self.close()
+        self.open()
+        return True
 
     def _keep(self) -> None:
         """Write down the end of the last line before which everything is done."""
         self._backlog.settled()
-        place = min((place[0] for place in self._backlog.held), default=self._read)
+        oldest = min(self._backlog.held, default=None)
+        if oldest is None:
+            place, (text, end) = self._read, (self._text, self._read - self._first)
+        else:
+            place, (text, end) = oldest[0], self._backlog.held[oldest].token
         if place == self._kept:
             return
+        # Of what we have read and not of what stands there now: it may have been replaced meanwhile.
+        mark = _mark(text[max(0, end - _TAIL) : end])
         fresh = self._position.with_name(self._position.name + ".new")
-        fresh.write_text(f"{place}\n", encoding="ascii")
+        fresh.write_text(f"{place} {mark}\n", encoding="ascii")
         with fresh.open("rb") as written:
             os.fsync(written.fileno())
         fresh.replace(self._position)
@@ -315,12 +370,34 @@ def _mend(file: int) -> None:
         os.ftruncate(file, end)
 
 
-def _place_in(position: Path, size: int) -> int:
-    """Where reading goes on; from the start where nothing was kept, or the file is another, shorter one by now."""
+def _named(path: Path, file: int, gone: bool = False) -> bool:
+    """Whether the path leads to this open file; `gone` where it leads nowhere. Raises OSError."""
     try:
-        place = int(position.read_text(encoding="ascii"))
+        there = path.stat()
     except FileNotFoundError:
-        return 0
+        return gone
+    return os.path.samestat(there, os.fstat(file))
+
+
+def _mark(before: bytes) -> str:
+    return hashlib.sha256(before).hexdigest()
+
+
+def _place_in(position: Path, file: int) -> tuple[int, bytes]:
+    """Where reading goes on, and what stands before it: the start where nothing was kept, or of another file.
+
+    A position that an earlier version wrote has no mark: there the end of a line must do. Raises OSError, Never.
+    """
+    try:
+        number, _, mark = position.read_text(encoding="ascii").strip().partition(" ")
+        place = int(number)
+    except FileNotFoundError:
+        return 0, b""
     except ValueError as error:
         raise Never(f"{position} holds no position: remove it to read everything again") from error
-    return place if 0 <= place <= size else 0
+    if place <= 0:
+        return 0, b""
+    length = min(place, _TAIL)
+    before = os.pread(file, length, place - length)
+    same = mark == _mark(before) if mark else before.endswith(b"\n")
+    return (place, before) if len(before) == length and same else (0, b"")
