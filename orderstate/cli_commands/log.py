@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,13 +28,17 @@ def checked(call: Call, log: str | None) -> None:
 
 
 class Log:
-    """Lines of JSON if the call says so; else sentences, and under `--json` nothing, as stderr is for errors then."""
+    """Lines of JSON if the call says so; else sentences, and under `--json` nothing, as stderr is for errors then.
+
+    For several threads at once.
+    """
 
     def __init__(self, call: Call, shown: Progressing) -> None:
         self.lines = call.log
         self._sentences = not call.log and not call.screen.json
         self._clock = call.engine().clock
         self._shown = shown
+        self._gate = threading.Lock()
 
     def now(self) -> int:
         """The engine's clock: UTC us."""
@@ -41,15 +46,29 @@ class Log:
 
     def tell(self, document: Mapping[str, Any]) -> None:
         """Something that happened: its `message` is the sentence."""
-        from orderstate.render.words import line_of_json, plain
+        from orderstate.render.words import plain
 
         if self.lines:
-            self._shown.word(line_of_json(document))
+            self._line(document)
         elif self._sentences:
-            self._shown.word(plain(document["message"]))
+            with self._gate:
+                self._shown.word(plain(document["message"]))
 
     def warn(self, sentence: str, **values: Any) -> None:
         """Something stands in the way; whoever says so tries again."""
+        self.tell(self._warning(sentence, values))
+
+    def warn_program(self, sentence: str, **values: Any) -> None:
+        """A line of JSON under `--json`, too: what is read by a program is not as the settings say."""
+        self._line(self._warning(sentence, values))
+
+    def _warning(self, sentence: str, values: Mapping[str, Any]) -> dict[str, Any]:
         from orderstate.render.words import iso
 
-        self.tell({"at": iso(self.now()), "level": "warning", "message": sentence, **values})
+        return {"at": iso(self.now()), "level": "warning", "message": sentence, **values}
+
+    def _line(self, document: Mapping[str, Any]) -> None:
+        from orderstate.render.words import line_of_json
+
+        with self._gate:
+            self._shown.word(line_of_json(document))

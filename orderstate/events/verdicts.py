@@ -30,6 +30,7 @@ DIED = "the process that worked on it ended before it was done"
 class Told:
     """What became of one attempt. `again`: seconds until the next one; `took`: seconds that this one took.
 
+    `attempt`: which of them it was, from 1; 0: it is not counted, as the far side as a whole was down.
     `overtaken`: it was made, but somebody else dealt with the delivery meanwhile, so nothing was written down.
     """
 
@@ -126,7 +127,6 @@ def mark(unit: Unit, delivery: Delivery, verdict: Verdict, now: int, claim: str 
 def as_told(delivery: Delivery, verdict: Verdict, took: float = 0.0) -> Told:
     """The verdict as those hear of it who listen."""
     again = verdict.after if verdict.outcome == LATER else None
+    attempt = 0 if verdict.down else verdict.attempts
     event = delivery.event
-    return Told(
-        delivery.subscriber, event.id, event.type, verdict.outcome, verdict.attempts, verdict.reason, again, took
-    )
+    return Told(delivery.subscriber, event.id, event.type, verdict.outcome, attempt, verdict.reason, again, took)

@@ -22,8 +22,8 @@ from orderstate.events.registry import Handler, handler
 from orderstate.events.verdicts import (
     DIED,
     DOWN,
+    LATER,
     OVERTAKEN,
-    SCHEDULE,
     SECOND,
     Listener,
     Told,
@@ -42,6 +42,10 @@ from orderstate.store.deliveries import Delivery
 TURN = 1.0
 """Seconds after which a batch ends: outside ones, to write down what came of it; local ones, as nobody else can write
 meanwhile. Whatever is being worked on then is finished."""
+
+LONG, REST = 0.02, 0.05
+"""A transaction longer than LONG seconds is followed by a rest of a tenth of its length, REST seconds at most: the lock
+goes to whoever asks first, and who waited for it meanwhile must wake up before it can ask."""
 
 KINDS = ("local", "outside")
 """Whom a worker can serve. A relay has a program of its own."""
@@ -104,14 +108,15 @@ class Worker:
         try:
             loaded = handler(subscriber.target, subscriber.kind)
         except OrderstateError as error:
-            made = self._unusable(subscriber, error)
-        else:
-            made = self._inside(subscriber, loaded) if subscriber.kind == "local" else self._outside(subscriber, loaded)
-        for told in made:
-            if self._engine.observer is not None:
-                self._engine.observer.attempted(told.subscriber, told.outcome)
-            self._told(told)
-        return len(made)
+            return self._tell_of(self._unusable(subscriber, error))
+        if subscriber.kind != "local":
+            return self._outside(subscriber, loaded)
+        began = time.monotonic()
+        made = self._inside(subscriber, loaded)
+        took = time.monotonic() - began
+        if took > LONG:
+            time.sleep(min(REST, took / 10))
+        return self._tell_of(made)
 
     def next_due(self) -> int | None:
         """When something may be delivered next (UTC us); None where nothing is on its way."""
@@ -123,6 +128,13 @@ class Worker:
     def _leave_alone(self, subscriber: Subscriber, verdict: Verdict) -> None:
         if verdict.down:
             self._down[subscriber.name] = self._engine.clock() + round(verdict.after * SECOND)
+
+    def _tell_of(self, made: list[Told]) -> int:
+        for told in made:
+            if self._engine.observer is not None:
+                self._engine.observer.attempted(told.subscriber, told.outcome)
+            self._told(told)
+        return len(made)
 
     def _watched(self, delivery: Delivery, attempt: Callable[[], Verdict]) -> Verdict:
         observer = self._engine.observer
@@ -151,26 +163,28 @@ class Worker:
 
     # Outside: with no transaction open
 
-    def _outside(self, subscriber: Subscriber, loaded: Handler) -> list[Told]:
+    def _outside(self, subscriber: Subscriber, loaded: Handler) -> int:
         with ExitStack() as stack:
             try:
                 call = stack.enter_context(loaded.open(self._engine))
             except BaseException as error:  # noqa: BLE001 - it says which it raises again; no delivery is to blame
-                return self._unusable(subscriber, error)
+                return self._tell_of(self._unusable(subscriber, error))
             closing = stack.pop_all()
         try:
-            return self._tell(subscriber, loaded, call)
+            return self._call(subscriber, loaded, call)
         finally:
             with suppress(Exception):  # what came of the calls is written down, and a connection left open ends with us
                 closing.close()
 
-    def _tell(self, subscriber: Subscriber, loaded: Handler, call: Callable[[Event], object]) -> list[Told]:
+    def _call(self, subscriber: Subscriber, loaded: Handler, call: Callable[[Event], object]) -> int:
         token = secrets.token_hex(8)
-        claimed, made = self._claim(subscriber, loaded, token)
+        claimed, dead = self._claim(subscriber, loaded, token)
+        made: list[Told] = []
         attempts: Attempts = []
         overtaken: set[int] = set()
         began = time.monotonic()
         try:
+            before = self._tell_of(dead)  # now, as the same event may end this process, too
             for delivery in claimed:
                 if self._stop() or time.monotonic() - began > TURN:
                     break
@@ -188,10 +202,10 @@ class Worker:
                 late = f"somebody else took it over: this call was longer than its lease of {loaded.lease} s"
                 verdict = replace(verdict, outcome=OVERTAKEN, reason=late)
             made.append(as_told(delivery, verdict, took))
-        return made
+        return before + self._tell_of(made)
 
     def _claim(self, subscriber: Subscriber, loaded: Handler, token: str) -> tuple[list[Delivery], list[Told]]:
-        """What is to be called now, marked as ours; and what is parked because nobody ever came back from it."""
+        """What is to be called now, marked as ours; and the attempt that nobody ever came back from."""
         with self._engine.unit() as unit:
             until = unit.now + round((loaded.lease + 2 * TURN) * SECOND)
             found = deliveries.eligible(unit.tx, subscriber.name, unit.now, self._batch)
@@ -267,10 +281,12 @@ def _claim_again(unit: Unit, delivery: Delivery, token: str, until: int) -> tupl
 
     Alone, as it may be the one that ends the process, and what was called before it would not be written down.
     """
-    counted = delivery.attempts + 1
-    if counted > len(SCHEDULE):
-        verdict = failed(delivery, f"{DIED}, or took longer than its lease")
-        mark(unit, delivery, verdict, unit.now, delivery.claim)
-        return [], [as_told(delivery, verdict)]
-    deliveries.claim(unit.tx, delivery, token, until, counted)
-    return [replace(delivery, attempts=counted)], []
+    verdict = failed(delivery, f"{DIED}, or took longer than its lease")
+    if verdict.outcome == LATER:  # it waited for its lease to run out, and that is enough
+        verdict = replace(verdict, after=0.0)
+    mark(unit, delivery, verdict, unit.now, delivery.claim)
+    told = [as_told(delivery, verdict)]
+    if verdict.outcome != LATER:
+        return [], told
+    deliveries.claim(unit.tx, delivery, token, until, verdict.attempts)
+    return [replace(delivery, attempts=verdict.attempts, error=verdict.reason)], told

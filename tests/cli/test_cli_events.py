@@ -139,6 +139,54 @@ def test_work_logs_every_attempt_as_json(with_doers: Cli) -> None:
     assert all(d["at"].endswith("Z") and d["took"] >= 0 for d in lines)
 
 
+@pytest.fixture
+def with_a_contact(cli: Cli) -> Cli:
+    """Two orders of somebody who wants to hear of them; `notify` tells on the console, as it does by default."""
+    for _ in range(2):
+        cli("place", "--line", "MUG:1", "--to", "US", "--contact", "Ada <ada@example.org>")
+    return cli
+
+
+@pytest.mark.parametrize("flags", [("--log", "json"), ("--json",), ("--log", "json", "--json")])
+def test_stderr_that_a_program_reads_has_no_notices_but_one_line_that_says_so(
+    with_a_contact: Cli, flags: tuple[str, ...]
+) -> None:
+    done = with_a_contact("work", "--subscriber", "notify", "--batch", "1", *flags)
+    lines = [json.loads(line) for line in done.err.splitlines()]
+    assert "ada" not in done.err.lower()
+    (warning,) = [line for line in lines if line.get("code") == "no_console"]
+    assert warning["level"] == "warning"
+    assert warning["message"] == (
+        f"the channel console is not shown with {'--log json' if '--log' in flags else '--json'}; "
+        "choose another: orderstate config set notify.channel ..."
+    )
+    delivered = [line["event"] for line in lines if line.get("outcome") == "delivered"]
+    assert delivered == (["1001:1", "1002:1"] if "--log" in flags else [])
+    (listed,) = [row for row in with_a_contact("subscribers", "list").tsv if row["subscriber"] == "notify"]
+    assert listed["waiting"] == "0"
+
+
+def test_the_other_channels_are_told_where_the_console_is_left_out(with_a_contact: Cli, folder: Path) -> None:
+    cli = with_a_contact
+    cli("config", "set", "notify.folder", "sent")
+    cli("config", "set", "notify.channel", "file,console")
+    done = cli("work", "--subscriber", "notify", "--log", "json")
+    assert len(list((folder / "sent").iterdir())) == 2
+    assert done.err.count("no_console") == 1
+    cli("config", "set", "notify.channel", "file")
+    cli("cancel", "1001")
+    assert "no_console" not in cli("work", "--subscriber", "notify", "--log", "json").err
+    assert len(list((folder / "sent").iterdir())) == 3
+
+
+def test_a_person_still_reads_notices_on_the_console(with_a_contact: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+    with_a_contact("work", "--subscriber", "notify", "--log", "json")
+    assert capsys.readouterr().err == ""
+    with_a_contact("cancel", "1001")
+    with_a_contact("work", "--subscriber", "notify", human=True)
+    assert "1001:2 to Ada <ada@example.org>: " in capsys.readouterr().err
+
+
 def test_events_are_listed_newest_first_by_what_is_asked(shop_with_orders: Cli) -> None:
     cli = shop_with_orders
     cli("work")

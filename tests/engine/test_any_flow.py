@@ -174,11 +174,13 @@ class Wander:
         fit = {name: [n for n in stock if stock[n] is meaning] for name, meaning in before.items()}
         asked = [*compare(old, new).must_map, *random.sample(list(before), 1)]
         pairs = {name: random.choice(fit[name]) for name in asked if random.random() < 0.95}
-        outcome = self.attempt(UseFlow(flow=new, mapping=pairs))
+        reopen = random.random() < 0.7
+        outcome = self.attempt(UseFlow(flow=new, mapping=pairs, reopen=reopen))
         if isinstance(outcome, Answer):
             assert self.flow == new
         else:
-            assert {b.code for b in outcome.blocked} <= {"orders_stand_there", "orders_never_end"}
+            revived = set() if reopen else {"orders_reopened"}
+            assert {b.code for b in outcome.blocked} <= {"orders_stand_there", "orders_never_end", *revived}
             assert self.flow == old
         self.check()
 

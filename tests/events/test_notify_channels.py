@@ -19,6 +19,7 @@ from orderstate.errors import InvalidInput
 from orderstate.events.notify import Channels, Message, open_channels, tell
 from orderstate.events.notify.local import Console, Folder
 from orderstate.events.notify.mail import content, mail, recipient
+from orderstate.events.notify.quiet import no_console
 from orderstate.events.outcomes import Later, Never, one_line
 from orderstate.settings import Notify
 
@@ -80,7 +81,9 @@ def test_a_contact_is_one_receiver_or_none(name: str, local: str) -> None:
     (address,) = found["To"].addresses
     assert address.addr_spec == box.address
     shown = "".join(c if c.isalnum() or c in " .'’-_&+!/" else " " for c in box.name)
-    assert address.display_name == " ".join(shown.split())[:60].strip()
+    # Python's reader leaves a blank between the encoded words of a long name, which RFC 2047 (6.2) says to ignore.
+    written = " ".join(shown.split())[:60].strip()
+    assert address.display_name.replace(" ", "") == written.replace(" ", "")
     assert found["Bcc"] is None
     assert found["Cc"] is None
 
@@ -245,6 +248,18 @@ def test_the_settings_open_the_channels_in_the_order_in_which_a_repeat_hurts_lea
     assert len(list((tmp_path / "mails").iterdir())) == 1
     assert list(open_channels(Notify.read({"notify.channel": ""})).each) == []
     assert open_channels(Notify.read({})).name == "console"
+
+
+def test_where_a_program_reads_stderr_the_console_is_left_out_and_that_is_said_once() -> None:
+    said: list[str] = []
+    both = Notify.read({"notify.channel": "console,file", "notify.folder": "sent"})
+    with no_console(lambda: said.append("no console")):
+        assert open_channels(Notify.read({"notify.channel": ""})).name == ""
+        assert open_channels(Notify.read({}), stream=io.StringIO()).name == "console"
+        assert said == []
+        assert [open_channels(both).name for _ in range(3)] == ["file"] * 3
+        assert said == ["no console"]
+    assert open_channels(both).name == "file, console"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socket
 import ssl
 import threading
@@ -24,6 +25,7 @@ from mail_servers import certificate, free_port, mute_port
 from notices import ADA, message
 
 from orderstate.errors import InvalidInput
+from orderstate.events.notify.mail import without_contact
 from orderstate.events.notify.webhook import Webhook, document, secrets, signature
 from orderstate.events.outcomes import Later, Never
 
@@ -220,6 +222,43 @@ def test_what_the_receiver_answers_decides(status: int, kind: type, counts: bool
     assert type(found) is kind
     assert getattr(found, "counts", None) is counts
     assert found.reason == f"the webhook {running.url} answers {status} to order 1001: no use, (the contact)"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no such user ADA@Example.ORG here",
+        "https://x.example/?to=ada%40example.org&x=1",
+        "to=%41da%20Lovelace%20%3cada%40EXAMPLE%2eorg%3e",
+        "dear ada lovelace, no",
+        "to%20Ada+Lovelace%20there",
+        '{"to": "\\u0041da Lovelace"}',
+        "x" * 190 + " ada@example.org",
+    ],
+)
+@pytest.mark.parametrize("status", [404, 500])
+def test_however_a_receiver_quotes_the_contact_it_is_not_kept(said: str, status: int) -> None:
+    with receiver((status, {}, said.encode())) as running:
+        reason = failure(running.channel()).reason
+    assert "(the" in reason
+    assert not re.search("lovelace|ada(@|%40)|example(.|%2e)org", reason, re.IGNORECASE)
+
+
+def test_a_short_name_is_masked_as_a_word_and_not_within_words() -> None:
+    sent = message(contact="Bo <b@example.org>")
+    assert without_contact("both elbows of bo, BO%2C and %20Bo", sent) == (
+        "both elbows of (the contact), (the contact)%2C and %20(the contact)"
+    )
+    umlaut = message(contact="Jürgen <j@example.org>")
+    assert without_contact("j%C3%BCrgen JÜRGEN J\\u00fcrgen", umlaut) == " ".join(["(the contact)"] * 3)
+    phone = message(contact="+49 170 1")
+    assert without_contact("call %2B49+170%201", phone) == "call (the contact)"
+    assert without_contact("as it is", message(contact=None)) == "as it is"
+
+
+def test_a_redirection_to_the_contact_does_not_keep_it() -> None:
+    with receiver((302, {"Location": "/to/ada%40example.org"}, b"")) as running:
+        assert "a redirection to /to/(the contact) is not followed" in failure(running.channel()).reason
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import doers
@@ -12,7 +15,8 @@ import pytest
 from doers import alone, effects, heard, plan, rows
 from worlds import World
 
-from orderstate import InvalidInput, NotFound
+from orderstate import Engine, InvalidInput, NotFound
+from orderstate.engine.reader import microseconds
 from orderstate.errors import Conflict, Damaged, Locked, StaleVersion
 from orderstate.events import working
 from orderstate.events.outcomes import Later, Never
@@ -22,6 +26,7 @@ from orderstate.events.working import Worker
 from orderstate.flow import document
 from orderstate.machine import STANDARD
 from orderstate.model import Subscriber
+from orderstate.render.events import sentence
 from orderstate.store import deliveries
 
 
@@ -44,6 +49,13 @@ def pass_time(world: World, seconds: float) -> None:
 def still(world: World) -> World:
     """A world whose clock stands still unless a test moves it."""
     world.clock.step = 0
+    return world
+
+
+@pytest.fixture
+def now(world: World) -> World:
+    """A world whose clock is the system's, for two threads at once."""
+    world.engine.clock = microseconds
     return world
 
 
@@ -333,6 +345,72 @@ def test_a_slow_local_batch_lets_other_writers_in(still: World, monkeypatch: pyt
     assert sent[-1] == "COMMIT"
 
 
+def test_who_waits_for_the_writer_lock_gets_in_between_two_slow_local_batches(
+    now: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock goes to whoever asks first, and the worker is awake: so it rests until the other one is, too."""
+    alone(now, ("local", "local"))
+    for _ in range(3):
+        now.order(MUG=1)
+    begun, entered, never = threading.Event(), threading.Event(), threading.Event()
+    heard_before: list[int] = []
+    rests: list[float] = []
+
+    def place() -> None:
+        with Engine.open(now.path) as engine:
+            begun.wait()
+            engine.place({"MUG": 1}, "US")
+            heard_before.append(len(heard("local")))
+            entered.set()
+
+    def slow() -> None:
+        begun.set()
+        assert not never.wait(2 * working.LONG)
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        assert entered.wait(10), "nobody gets in while the worker rests"
+
+    clocks = {name: getattr(time, name) for name in ("monotonic", "perf_counter")}
+    monkeypatch.setattr(working, "time", SimpleNamespace(sleep=rest, **clocks))
+    for order in ("1001", "1002"):
+        plan("local", f"{order}:1", slow)
+    other = threading.Thread(target=place)
+    other.start()
+    worker(now, batch=1).drain()
+    other.join()
+    assert heard_before == [1]
+    assert len(rests) >= 2
+    assert all(0 < seconds <= working.REST for seconds in rests)
+    assert len(heard("local")) == 4
+
+
+def test_after_a_quick_local_batch_a_worker_does_not_rest(still: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone(still, ("local", "local"))
+    still.order(MUG=1)
+    rests: list[float] = []
+    stopped = SimpleNamespace(sleep=rests.append, monotonic=lambda: 7.0, perf_counter=lambda: 7.0)
+    monkeypatch.setattr(working, "time", stopped)
+    assert worker(still).drain() == 1
+    assert rests == []
+
+
+@pytest.mark.parametrize(("name", "kind"), BOTH)
+def test_what_is_not_counted_is_told_as_that_after_an_earlier_failure_too(still: World, name: str, kind: str) -> None:
+    alone(still, (name, kind))
+    still.order(MUG=1)
+    plan(name, "1001:1", OSError("no"), Later("wrong password", counts=False))
+    told: list[Told] = []
+    worker(still, told).drain()
+    pass_time(still, 1)
+    worker(still, told).drain()
+    assert [sentence(t).partition("again in ")[2] for t in told] == [
+        "1 s, attempt 1 of 8: OSError: no",
+        "5 s, not counted: wrong password",
+    ]
+    assert rows(still, name)["1001:1"][0] == 1
+
+
 # Claims of outside subscribers
 
 
@@ -413,11 +491,18 @@ def test_a_claim_that_nobody_came_back_from_runs_out_and_counts_as_an_attempt(st
     (subscriber,) = dead.subscribers()
     taken, _ = dead._claim(subscriber, handler(subscriber.target, "outside"), "dead")
     assert len(taken) == 3
-    one = worker(still)
+    told: list[Told] = []
+    one = worker(still, told)
     assert one.drain() == 0
     assert one.next_due() == still.clock.now + 9 * SECOND  # the lease of 7 s, and two turns
     pass_time(still, 9)
+    while_called: list[tuple[tuple[object, ...], int]] = []
+    plan("opened", "1001:1", lambda: while_called.append((rows(still, "opened")["1001:1"], len(told))))
     one.drain()
+    why = "the process that worked on it ended before it was done, or took longer than its lease"
+    assert while_called == [((1, False, False, why), 1)], "written down and told before it is called again"
+    assert (told[0].event, told[0].outcome, told[0].attempt, told[0].reason) == ("1001:1", "later", 1, why)
+    assert [t.outcome for t in told] == ["later", "delivered"] * 3
     assert heard("opened") == ["1001:1", "1002:1", "1003:1"]
     assert all(row == (2, True, False, None) for row in rows(still, "opened").values())
     assert doers.OPENED.count("open") == 3, "each alone, as one of them may be what ended the process"
@@ -454,7 +539,7 @@ def test_who_returns_after_its_lease_writes_nothing_over_what_others_did(still: 
     plan("opened", "1001:1", late, OSError("the other one failed"))
     told: list[Told] = []
     worker(still, told).drain()
-    assert [(t.outcome, t.attempt) for t in second] == [("later", 2)]
+    assert [(t.outcome, t.attempt) for t in second] == [("later", 1), ("later", 2)]
     assert [t.outcome for t in told] == ["overtaken"]
     assert rows(still, "opened")["1001:1"] == (2, False, False, "OSError: the other one failed")
 

@@ -10,6 +10,7 @@ from typing import Protocol, Self, TextIO, TypeVar
 
 from orderstate.errors import InvalidInput
 from orderstate.events.notify.message import Message, Notice
+from orderstate.events.notify.quiet import left_out
 from orderstate.events.notify.rendering import render
 from orderstate.events.outcomes import Never
 from orderstate.settings import Notify
@@ -83,10 +84,12 @@ def open_channels(
     """The channels of `notify.channel`, in their order; nothing is connected to before the first message.
 
     `base`: where relative folders begin. `environment`: holds password and secret (default: the process's own).
-    `stream`: where the console writes. Raises InvalidInput for a setting or a variable that a channel lacks.
+    `stream`: where the console writes; None: standard error, if that is free (quiet.no_console). Raises InvalidInput
+    for a setting or a variable that a channel lacks.
     """
     known = os.environ if environment is None else environment
-    each = [_opened(name, settings, base, known, stream) for name in settings.channels]
+    wanted = [name for name in settings.channels if name != "console" or stream is not None or not left_out()]
+    each = [_opened(name, settings, base, known, stream) for name in wanted]
     return Channels(each, settings.sender.name if settings.sender else "")
 
 

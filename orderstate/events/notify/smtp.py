@@ -12,7 +12,7 @@ import ssl
 from contextlib import suppress
 
 from orderstate.addresses import STARTTLS, TLS, Mailbox, MailServer
-from orderstate.events.notify.mail import ascii_address, content, mail, recipient
+from orderstate.events.notify.mail import ascii_address, content, mail, recipient, without_contact
 from orderstate.events.notify.message import Message
 from orderstate.events.outcomes import Later, Never
 
@@ -173,9 +173,4 @@ def _timed_out(error: OSError) -> bool:
 def _said(said: bytes | str, message: Message | None = None) -> str:
     """What the server said, without the contact, which must be kept nowhere but on the order."""
     words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    to = recipient(message) if message is not None else None
-    if to is None:
-        return words
-    for secret in {to.address, ascii_address(to), to.name} - {""}:
-        words = words.replace(secret, "(the contact)")
-    return words
+    return words if message is None else without_contact(words, message)

@@ -22,6 +22,7 @@ from time import time
 from urllib.parse import urlsplit
 
 from orderstate.errors import InvalidInput
+from orderstate.events.notify.mail import without_contact
 from orderstate.events.notify.message import Message
 from orderstate.events.outcomes import Later, Never
 from orderstate.events.wire import moment
@@ -127,7 +128,7 @@ class Webhook:
             "webhook-timestamp": str(now),
             "webhook-signature": signature(self._keys, message.webhook_id, now, body),
         }
-        answer = self._posted(body, headers)
+        answer = self._posted(message, body, headers)
         if not 200 <= answer.status < 300:
             raise self._failed(message, answer)
 
@@ -137,17 +138,17 @@ class Webhook:
         if connection is not None:
             connection.close()
 
-    def _posted(self, body: bytes, headers: Mapping[str, str]) -> _Answer:
+    def _posted(self, message: Message, body: bytes, headers: Mapping[str, str]) -> _Answer:
         """The receiver's answer; once more where the connection that was kept turns out to be gone."""
         if self._connection is not None:
             with suppress(*_GONE):
-                return self._exchange(body, headers)
+                return self._exchange(message, body, headers)
         try:
-            return self._exchange(body, headers)
+            return self._exchange(message, body, headers)
         except _GONE as error:
             raise Later(f"{self._where} hangs up without an answer") from error
 
-    def _exchange(self, body: bytes, headers: Mapping[str, str]) -> _Answer:
+    def _exchange(self, message: Message, body: bytes, headers: Mapping[str, str]) -> _Answer:
         connection = self._connected()
         try:
             connection.request("POST", self._path, body, dict(headers))
@@ -164,7 +165,7 @@ class Webhook:
             raise Later(f"{self._where} does not answer within {self._timeout:g} s") from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise Later(f"{self._where} breaks off: {error!r}") from error
+            raise Later(f"{self._where} breaks off: {without_contact(repr(error), message)}") from error
         except BaseException:  # also Ctrl-C: half an exchange cannot be taken up again
             self.close()
             raise
@@ -195,15 +196,14 @@ class Webhook:
 
     def _failed(self, message: Message, answer: _Answer) -> Later | Never:
         status = answer.status
-        words = answer.said[:200].decode("utf-8", "replace")
-        if message.to:  # the contact is kept nowhere but on the order
-            words = words.replace(message.to, "(the contact)")
+        # Cut afterwards: half an address would not be found.
+        words = without_contact(answer.said.decode("utf-8", "replace"), message)[:200]
         reason = f"{self._where} answers {status} to order {message.order}" + (f": {words}" if words.strip() else "")
         after = self._wait(answer.retry_after)
         if status in _DOWN:
             return Later(reason, after=after, counts=False)
         if 300 <= status < 400:
-            to = f" to {answer.location}" if answer.location else ""
+            to = f" to {without_contact(answer.location, message)}" if answer.location else ""
             return Later(f"{self._where} answers {status}: a redirection{to} is not followed; set notify.webhook")
         if 400 <= status < 500 and status not in _AGAIN:
             return Never(reason)
