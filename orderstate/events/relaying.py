@@ -50,6 +50,9 @@ PATIENCE = 30.0
 CHUNK = 10_000
 """Events of the past that are put on their way in one transaction."""
 
+STDOUT = "-"
+"""The name of the sink that is standard output."""
+
 _DEEP = 8
 """Times the batch that is read ahead at most, where few orders have many events."""
 
@@ -317,11 +320,13 @@ class Relay:
         """Leave the broker alone for a while, longer each time. Raises Conflict when it has been down for too long."""
         self._what_is_down = what or self.name
         now = monotonic()
-        if self._down_since is None:
-            self._down_since = now
-            self._said(f"{error.reason}; trying again")
-        elif self._give_up is not None and now - self._down_since > self._give_up:
+        first = self._down_since is None
+        since = self._down_since = now if self._down_since is None else self._down_since
+        over = self._give_up is not None and not first and now - since > self._give_up
+        if over or self.name == STDOUT:  # whoever read our output and left does not come back
             raise Conflict(error.reason, code=code, hint="what was not confirmed is still on its way: run it again")
+        if first:
+            self._said(f"{error.reason}; trying again")
         pause = max(self._pauses[min(self._tries, len(self._pauses) - 1)], error.after or 0.0)
         self._tries += 1
         self._write()

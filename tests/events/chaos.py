@@ -223,7 +223,7 @@ def chaos(
             for name, process in processes.items():
                 if process.poll() not in (None, 0):
                     processes[name] = started(name, folder, url, orders, without_inbox)
-            if told:
+            if told and sys.stdout.isatty():
                 print(f"\r{followed} of {2 * orders} events, {struck} of {len(strikes)} strikes", end="", flush=True)
             time.sleep(dice.uniform(0.02, 0.2))
     if told:

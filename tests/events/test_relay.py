@@ -181,6 +181,17 @@ def test_a_broker_that_is_down_costs_no_attempt_and_is_told_once(world: World) -
     ] * 2  # fmt: skip
 
 
+def test_a_reader_of_our_output_that_left_is_not_waited_for(world: World) -> None:
+    busy(world)
+    said: list[str] = []
+    sink = MemorySink(lambda _: Later("Broken pipe", counts=False))
+    sink.name = "-"
+    with pytest.raises(Conflict, match="Broken pipe"):
+        relay(world.engine, sink, said=said.append, give_up=None).run()
+    assert said == []
+    assert len(sink.waves) == 1
+
+
 def test_nothing_is_put_on_its_way_to_a_sink_that_was_never_reached(world: World) -> None:
     busy(world)
     sink = MemorySink()
