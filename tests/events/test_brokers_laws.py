@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import pytest
-from servers import Server, free_port, until
+from servers import Kafka, Server, free_port, until
 
 from orderstate.errors import NotFound
 from orderstate.events.brokers import Failure, Message, Received, Sink, Source, name, sink, source
@@ -270,6 +270,8 @@ def test_no_more_is_fetched_than_prefetch_while_nothing_is_done(broker: Broker) 
 
 
 def test_a_second_reader_of_a_group_gets_nothing_of_a_key_while_the_first_works_on_it(broker: Broker) -> None:
+    if isinstance(broker.server, Kafka):
+        pytest.skip("the mock cluster may never answer a reader that leaves while another one joins")
     sent = [message("1001", number) for number in range(10)]
     publish(broker.sink(), sent)
     first, second = broker.source(), broker.source()

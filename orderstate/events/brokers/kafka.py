@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
+from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -294,7 +295,7 @@ class KafkaSource(_Connected):
         except KafkaException as error:
             _QUIET.info("not committed, so it comes again: %s", error)
         finally:
-            consumer.close()
+            self._leave(consumer)
             self._forget(self._next.keys())
 
     def __enter__(self) -> Self:
@@ -303,6 +304,14 @@ class KafkaSource(_Connected):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _leave(self, consumer: Consumer) -> None:
+        """Leave the group, but wait no longer than a session lasts: the client would wait for its broker for ever."""
+        leaving = Thread(target=consumer.close, name="orderstate-kafka-leave", daemon=True)
+        leaving.start()
+        leaving.join(self._session + 5.0)
+        if leaving.is_alive():
+            _QUIET.info("the group did not let us go in time; it will notice by itself that we are gone")
 
     def _take(self, records: Sequence[Record]) -> None:
         from confluent_kafka import KafkaException
