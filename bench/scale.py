@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from bench.filling import BEGAN, EVERY, FIRST_ID, fill, pending_at_first
+from bench.filling import BEGAN, EVERY, FIRST_ID, cancelled_at_first, fill, pending_at_first
 from bench.report import Table, against, machine
 from bench.world import FACILITIES
 from orderstate.engine import Answer, Engine
@@ -48,6 +48,8 @@ class Shop:
     picks: Iterator[str]
     newest: Iterator[str]
     pending: Iterator[str]
+    planned: Iterator[str]
+    """Any but those that were cancelled, for which nothing is planned."""
 
     @classmethod
     def open(cls, path: Path, orders: int) -> Shop:
@@ -58,7 +60,8 @@ class Shop:
         picks = cycle([str(FIRST_ID + n) for n in everywhere])
         newest = cycle([str(FIRST_ID + orders - 1 - n % 1000) for n in everywhere])
         pending = iter([str(FIRST_ID + n) for n in everywhere if pending_at_first(n)])
-        return cls(orders, engine, picks, newest, pending)
+        planned = cycle([str(FIRST_ID + n) for n in everywhere if not cancelled_at_first(n)])
+        return cls(orders, engine, picks, newest, pending, planned)
 
     def questions(self) -> dict[str, Question]:
         """Every question by name. Lists are asked for their first page."""
@@ -79,7 +82,7 @@ class Shop:
             "list --older-than, half of all": lambda: ask(older_than=middle, limit=PAGE),
             "list --state --sku": lambda: ask(state="delivered", sku="SKU-42", limit=PAGE),
             "list --state --facility": lambda: ask(state="delivered", facility="DEN1", limit=PAGE),
-            "plan, any order": lambda: self.engine.plan(next(self.picks), strategy="nearest"),
+            "plan, any order": lambda: self.engine.plan(next(self.planned), strategy="nearest"),
             f"tie, {TOGETHER} in one commit": self.tie_together,
             "tie, durable": lambda: self.engine.tie(next(self.pending)),
         }
