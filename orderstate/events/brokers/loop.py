@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
+
+from orderstate.events.brokers.extras import needed
 
 Value = TypeVar("Value")
 
@@ -34,6 +37,11 @@ class Loop:
             future.cancel()
             raise
 
+    @property
+    def running(self) -> bool:
+        """Whether something was run since the last `close`."""
+        return self._thread is not None
+
     def close(self) -> None:
         """End the thread; tasks that still run are cancelled. Safe to call twice."""
         if self._thread is None or self._loop is None or self._stop is None:
@@ -57,3 +65,49 @@ class Loop:
         self._thread = threading.Thread(target=live, name="orderstate-broker", daemon=True)
         self._thread.start()
         ready.wait()
+
+
+class OnLoop(ABC):
+    """A sink or a source whose client lives on a loop of its own: opened once, let go of together with the loop."""
+
+    client: ClassVar[tuple[str, str]]
+    """The package that has the client, and the extra that installs it."""
+
+    def __init__(self) -> None:
+        self._loop = Loop()
+
+    def open(self) -> None:
+        """Connect, and make or verify what is published to or read from."""
+        if self._alive():
+            return
+        needed(*self.client)
+        try:
+            self._loop.run(self._opened())
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the connection and its thread."""
+        if self._loop.running:
+            self._loop.run(self._closed())
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def _alive(self) -> bool:
+        """Whether the connection can be used."""
+
+    @abstractmethod
+    async def _opened(self) -> None:
+        """Connect anew."""
+
+    @abstractmethod
+    async def _closed(self) -> None:
+        """Let go of the connection, if there is one."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from orderstate.errors import InvalidInput
 from orderstate.events.brokers.address import (
@@ -27,8 +27,7 @@ from orderstate.events.brokers.address import (
     tls_failed,
 )  # fmt: skip
 from orderstate.events.brokers.backlog import Backlog
-from orderstate.events.brokers.extras import needed
-from orderstate.events.brokers.loop import Loop
+from orderstate.events.brokers.loop import OnLoop
 from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Received, Sink, Source
 from orderstate.events.outcomes import Later, Never
 
@@ -50,8 +49,10 @@ _STREAM_OFFLINE = 500
 logging.getLogger("nats").addHandler(logging.NullHandler())  # else what goes to no handler goes to stderr
 
 
-class _Connected:
+class _Connected(OnLoop):
     """What sink and source share: a connection, and the stream that must be there."""
+
+    client = ("nats", "nats")
 
     def __init__(self, address: Address) -> None:
         address.only("timeout", "tls", "replicas", "dedup", "ack_wait", "prefetch", *TLS)
@@ -70,34 +71,13 @@ class _Connected:
         self._secure = address.choice("tls", "yes" if secure else "no", ("no", "yes", "first"))
         self._tls = tls(address) if self._secure != "no" else None
         self.name = f"{address.server}/{self._stream}"
-        self._loop = Loop()
+        super().__init__()
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._error: BaseException | None = None
 
-    def open(self) -> None:
-        """Connect, and make or verify the stream."""
-        if self._client is not None and self._client.is_connected:
-            return
-        needed("nats", "nats")
-        try:
-            self._loop.run(self._opened())
-        except BaseException:
-            self._loop.close()
-            raise
-
-    def close(self) -> None:
-        """Let go of the connection and its thread."""
-        if self._client is not None:
-            self._loop.run(self._closed())
-        self._loop.close()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def _alive(self) -> bool:
+        return self._client is not None and self._client.is_connected
 
     async def _opened(self) -> None:
         from nats.errors import Error

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from orderstate.errors import InvalidInput
 from orderstate.events.brokers.address import (
@@ -31,8 +31,7 @@ from orderstate.events.brokers.address import (
     tls_failed,
 )  # fmt: skip
 from orderstate.events.brokers.backlog import Backlog
-from orderstate.events.brokers.extras import needed
-from orderstate.events.brokers.loop import Loop
+from orderstate.events.brokers.loop import OnLoop
 from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Received, Sink, Source
 from orderstate.events.outcomes import Later, Never
 
@@ -59,8 +58,10 @@ for _client in ("aiormq", "aio_pika"):
     logging.getLogger(_client).addHandler(logging.NullHandler())
 
 
-class _Connected:
+class _Connected(OnLoop):
     """What sink and source share: connection, channel, exchange and queues."""
+
+    client = ("aio_pika", "rabbit")
 
     def __init__(self, address: Address) -> None:
         address.only("timeout", "groups", "declare", "max_bytes", "prefetch", *TLS)
@@ -78,34 +79,10 @@ class _Connected:
         vhost = "" if self._vhost == "/" else f"/{self._vhost}"
         self.name = f"{address.server}{vhost}/{self._exchange_name}"
         self._tls = tls(address) if address.scheme == "amqps" else None
-        self._loop = Loop()
+        super().__init__()
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._exchange: AbstractExchange | None = None
-
-    def open(self) -> None:
-        """Connect, and make or verify exchange and queues."""
-        if self._alive():
-            return
-        needed("aio_pika", "rabbit")
-        try:
-            self._loop.run(self._opened())
-        except BaseException:
-            self._loop.close()
-            raise
-
-    def close(self) -> None:
-        """Let go of the connection and its thread."""
-        if self._connection is not None:
-            self._loop.run(self._closed())
-        self._loop.close()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _alive(self) -> bool:
         connection, channel = self._connection, self._channel
