@@ -11,6 +11,7 @@ import pytest
 from servers import Server, until
 
 from orderstate.events.brokers import Message, sink, source
+from orderstate.events.brokers.message import Source
 from orderstate.events.brokers.nats import takes
 from orderstate.events.outcomes import Later, Never
 
@@ -201,3 +202,40 @@ def test_kafka_keeps_one_key_in_one_partition(kafka_server: Server, topic: str) 
     assert sum(ends) == 60
     assert all(end % 3 == 0 for end in ends)
     assert sum(1 for end in ends if end) > 1
+
+
+def read(reader: Source, last: int) -> list[int]:
+    """The numbers that come, up to `last`; each is done."""
+    found: list[int] = []
+
+    def ended() -> bool:
+        for one in reader.receive(10, 1.0):
+            found.append(int(one.body))
+            one.done()
+        return last in found
+
+    until(ended, f"message {last}")
+    return found
+
+
+def test_what_kafka_deleted_before_it_was_read_is_said_once_and_the_rest_is_read(
+    kafka_server: Server, topic: str
+) -> None:
+    url = kafka_server.url(topic, session=1)  # so long the cluster waits for a reader that has left
+    with sink(url) as out:
+        for number in range(12):  # more than a partition of the mock cluster holds
+            body = b"%d" % number + b" " * 900_000
+            assert out.publish([Message(f"urn:test/1001:{number}", "1001", "T", body)]) == [None]
+            if number == 2:
+                with source(url, "away") as reader:
+                    assert read(reader, 2) == [0, 1, 2]
+    with source(url, "away") as reader:
+        with pytest.raises(Later, match=r"\b3 to \d+ of partition \d+ deleted before group 'away' read them") as gone:
+            read(reader, 11)
+        assert not gone.value.counts
+        left = read(reader, 11)
+    assert left == list(range(left[0], 12))
+    assert left[0] > 3
+    assert f"3 to {left[0] - 1} of" in gone.value.reason
+    with source(url, "new") as reader:
+        assert read(reader, 11) == left

@@ -22,7 +22,7 @@ from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Re
 from orderstate.events.outcomes import Later, Never
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, Producer
+    from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
     from confluent_kafka import Message as Record
 
 _TOO_LARGE = {"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"}
@@ -227,6 +227,7 @@ class KafkaSource(_Connected):
         self._backlog: Backlog[int] = Backlog()
         self._next: dict[int, int] = {}
         self._committed: dict[int, int] = {}
+        self._adrift: set[int] = set()
 
     def open(self) -> None:
         """As `Source.open`."""
@@ -239,7 +240,7 @@ class KafkaSource(_Connected):
         consumer = Consumer(
             self._configured(
                 group_id=self._group,
-                auto_offset_reset="earliest",
+                auto_offset_reset="error",  # see _find_again
                 enable_auto_commit=False,
                 enable_auto_offset_store=False,
                 isolation_level="read_committed",
@@ -253,7 +254,7 @@ class KafkaSource(_Connected):
         )
         try:
             self._look(consumer)
-            consumer.subscribe([self._topic], on_revoke=self._revoked, on_lost=self._lost)
+            consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         except BaseException:
             consumer.close()
             raise
@@ -275,6 +276,7 @@ class KafkaSource(_Connected):
                 left = 0.0 if self._backlog.waiting else max(0.0, until - monotonic())
                 records = consumer.consume(min(room, 10_000), timeout=min(left, 0.2))
                 self._take(records)
+                self._find_again(consumer)
                 if self._backlog.waiting or (not records and monotonic() >= until):
                     break
         except KafkaException as error:
@@ -314,17 +316,46 @@ class KafkaSource(_Connected):
             _QUIET.info("the group did not let us go in time; it will notice by itself that we are gone")
 
     def _take(self, records: Sequence[Record]) -> None:
+        """Keep what came. Raises KafkaException, after all of it was kept: it is not handed out twice."""
         from confluent_kafka import KafkaException
 
+        failed = None
         for record in records:
-            if (error := record.error()) is not None:
-                if error.retriable() or error.name() in ("_PARTITION_EOF", "_TRANSPORT", "_ALL_BROKERS_DOWN"):
-                    continue
-                raise KafkaException(error)
             partition, offset = record.partition() or 0, record.offset() or 0
+            if (error := record.error()) is not None:
+                if error.name() == "_AUTO_OFFSET_RESET":
+                    self._adrift.add(partition)
+                elif not error.retriable() and error.name() not in (
+                    "_PARTITION_EOF",
+                    "_TRANSPORT",
+                    "_ALL_BROKERS_DOWN",
+                ):
+                    failed = error
+                continue
             headers = {name.casefold(): _text(value) for name, value in _pairs(record.headers())}
             self._backlog.add((offset, partition), offset, record.value() or b"", _text(record.key()), headers)
             self._next[partition] = offset + 1
+        if failed is not None:
+            raise KafkaException(failed)
+
+    def _find_again(self, consumer: Consumer) -> None:
+        """Read on from the oldest message where the place that we had is not there.
+
+        Raises KafkaException; Later, once, where messages are gone that we never had: nothing is jumped without a word.
+        """
+        if not self._adrift:
+            return
+        places, gaps = consumer.committed(consumer.assignment(), timeout=self._timeout), []
+        for place in places:
+            ours = place.offset = self._next.get(place.partition, place.offset)
+            if place.partition in self._adrift:
+                place.offset, _ = consumer.get_watermark_offsets(place, timeout=self._timeout)
+                if 0 <= ours < place.offset:
+                    gaps.append(f"{ours} to {place.offset - 1} of partition {place.partition}")
+        consumer.assign(_from_beginning(places))  # seeking would do, were a partition without its place not given up
+        self._adrift.clear()
+        if gaps:
+            raise Later(f"{self.name}: {', '.join(gaps)} deleted before group {self._group!r} read them", counts=False)
 
     def _positions(self) -> Mapping[int, int]:
         """The offset, per partition, before which everything is done."""
@@ -342,6 +373,10 @@ class KafkaSource(_Connected):
             # Nothing done of a new partition: its position is where it began, and committing that changes nothing.
             consumer.commit(offsets=[TopicPartition(self._topic, *pair) for pair in moved.items()], asynchronous=False)
             self._committed.update(moved)
+
+    def _assigned(self, consumer: Consumer, partitions: Sequence[Any]) -> None:
+        """We read these from now on, from where the group was."""
+        consumer.assign(_from_beginning(consumer.committed(list(partitions), timeout=self._timeout)))
 
     def _revoked(self, consumer: Consumer, partitions: Sequence[Any]) -> None:
         from confluent_kafka import KafkaException
@@ -363,6 +398,16 @@ class KafkaSource(_Connected):
         for partition in gone:
             self._next.pop(partition, None)
             self._committed.pop(partition, None)
+            self._adrift.discard(partition)
+
+
+def _from_beginning(places: Sequence[TopicPartition]) -> list[TopicPartition]:
+    """The places to read from; a group that has none begins with the oldest message."""
+    from confluent_kafka import OFFSET_BEGINNING
+
+    for place in places:
+        place.offset = OFFSET_BEGINNING if place.offset < 0 else place.offset
+    return list(places)
 
 
 def _hopeless(error: KafkaError) -> bool:
