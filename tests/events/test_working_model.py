@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +32,17 @@ KINDS = {"local": "local", "other": "local", "outside": "outside", "distant": "o
 TYPES = ("OrderPlaced", "InventoryTied", "InventoryUntied", "OrderCancelled")
 ORDERS = ("1001", "1002", "1003")
 
+FAULTS: dict[str, BaseException | Callable[[], object]] = {
+    "fail": OSError("no"),
+    "later": Later("busy", after=45),
+    "never": Never("unreadable"),
+    "kill": KeyboardInterrupt(),
+    "done": lambda: None,
+}
+
 subscribers = st.sampled_from(list(KINDS))
 orders = st.sampled_from(ORDERS)
-faults = st.lists(st.sampled_from(["fail", "fail", "later", "never", "kill", "done"]), min_size=1, max_size=10)
+faults = st.lists(st.sampled_from(["fail", *FAULTS]), min_size=1, max_size=10)
 
 
 @dataclass
@@ -94,14 +103,7 @@ class Deliveries(RuleBasedStateMachine):
         way = self.ways[name][order][-1]
         if way.state == "waiting":
             way.faults = list(what)
-            made: dict[str, BaseException | None] = {
-                "fail": OSError("no"),
-                "later": Later("busy", after=45),
-                "never": Never("unreadable"),
-                "kill": KeyboardInterrupt(),
-                "done": None,
-            }
-            plan(name, way.event, *[made[fault] or (lambda: None) for fault in what])
+            plan(name, way.event, *[FAULTS[fault] for fault in what])
 
     @rule(seconds=st.sampled_from([0.5, 1, 5, 45, 300, 1000]))
     def pass_time(self, seconds: float) -> None:
@@ -115,10 +117,25 @@ class Deliveries(RuleBasedStateMachine):
                 self.worker.drain()
                 break
             except KeyboardInterrupt:
-                continue
+                self._undone()
         for name in KINDS:
             for order in ORDERS:
                 self._work(name, order)
+
+    def _undone(self) -> None:
+        """Local calls of the transaction that was interrupted never happened: what was planned for them is to come."""
+        attempts = {(name, event): number for name, event, number in self._attempts()}
+        for name in ("local", "other"):
+            for way in [way for ways in self.ways[name].values() for way in ways if way.faults]:
+                left = doers.PLAN[name, way.event]
+                if attempts[name, way.event] == way.attempts:
+                    called = way.faults[: len(way.faults) - len(left)]
+                    left[:0] = [FAULTS[fault] for fault in called if fault != "kill"]
+
+    def _attempts(self) -> list[tuple[str, str, int]]:
+        return self.world.rows(
+            "SELECT subscriber, e.subject || ':' || e.number, attempts FROM delivery JOIN event e ON e.id = event"
+        )
 
     def _work(self, name: str, order: str) -> None:
         now = self.world.clock.now
