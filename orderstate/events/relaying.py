@@ -164,15 +164,15 @@ class Relay:
                     code="switched_off",
                     hint=f"orderstate subscribers on {self.name}",
                 )
-        filled = CHUNK
-        while filled == CHUNK and not self._stop():
+        while not self._stop():
             with self._engine.unit() as unit:
                 after = network.setting(unit.tx, filling)
                 if after is None:
                     return
-                filled = deliveries.fill(unit.tx, self.name, CHUNK, int(after))
-                # Numbers of events are whole and grow: the last of those that were filled is at least so far on.
-                network.configure(unit.tx, filling, str(int(after) + filled) if filled == CHUNK else None)
+                newest = deliveries.last(unit.tx)
+                upto = min(int(after) + CHUNK, newest)
+                deliveries.fill(unit.tx, self.name, int(after), upto)
+                network.configure(unit.tx, filling, None if upto == newest else str(upto))
 
     def _opened(self) -> bool:
         """Open the sink, however long that takes; False when it is time to stop."""

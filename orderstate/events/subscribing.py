@@ -111,7 +111,7 @@ def _fill(engine: Engine, new: Subscriber, progress: Callable[[int, int | None],
         with engine.unit() as unit:
             newest = deliveries.last(unit.tx)
             upto = min(after + _CHUNK, newest)
-            filled += deliveries.fill_between(unit.tx, new.name, new.types, after, upto)
+            filled += deliveries.fill(unit.tx, new.name, after, upto, new.types)
             if upto == newest:
                 deliveries.declare(unit.tx, new)
         after = upto

@@ -66,15 +66,13 @@ def remove(tx: Transaction, name: str) -> None:
     changed(tx)
 
 
-def fill(tx: Transaction, name: str, limit: int, after: int = 0) -> int:
-    """Put events of the past on their way to a subscriber that was declared after them; how many."""
-    return tx.execute(tx.sql.deliveries_fill, (name, after, name, limit)).rowcount
+def fill(tx: Transaction, name: str, after: int, upto: int, types: Sequence[str] = ()) -> int:
+    """Put events of the past on their way to a subscriber that was declared after them; how many.
 
-
-def fill_between(tx: Transaction, name: str, types: Sequence[str], after: int, upto: int) -> int:
-    """Put the events of the past that it wants, with numbers above `after` up to `upto`, on their way; how many."""
-    sql = tx.sql.deliveries_fill_between
-    return sum(tx.execute(sql, (name, after, name, upto, kind, kind)).rowcount for kind in types or (None,))
+    Those with numbers above `after` up to `upto`; `types`: only these. What is on its way there already stays as it is.
+    """
+    sql = tx.sql.deliveries_fill
+    return sum(tx.execute(sql, (name, after, upto, kind, kind, name)).rowcount for kind in types or (None,))
 
 
 def eligible(tx: Transaction, name: str, now: int, limit: int) -> list[Delivery]:

@@ -64,7 +64,10 @@ def deliveries(dialect: str) -> dict[str, Executable]:
     nothing: Any = null()
     subscriber = upsert(dialect, _SUBSCRIBER).values(every(_SUBSCRIBER))
     wanted = select(cast(p("subscriber"), Text), e.id, e.subject, e.at, literal_column("0")).where(
-        e.id > p("after"), ~exists().where(d.subscriber == p("of"), d.event == e.id)
+        e.id > p("after"),
+        e.id <= p("upto"),
+        or_(kind.is_(None), e.type == kind),
+        ~exists().where(d.subscriber == p("of"), d.event == e.id),
     )
     return {
         # Only the oldest undelivered event of an order is eligible, so that order is kept whatever fails.
@@ -122,14 +125,7 @@ def deliveries(dialect: str) -> dict[str, Executable]:
         "delivery_behind": count.where(
             d.subscriber == p("subscriber"), d.subject == p("subject"), d.delivered.is_(None), d.event > p("event")
         ),
-        "deliveries_fill": insert(_DELIVERY).from_select(
-            ["subscriber", "event", "subject", "due", "attempts"],
-            wanted.order_by(e.id).limit(p("n")).offset(literal_column("0")),
-        ),
-        "deliveries_fill_between": insert(_DELIVERY).from_select(
-            ["subscriber", "event", "subject", "due", "attempts"],
-            wanted.where(e.id <= p("upto"), or_(kind.is_(None), e.type == kind)),
-        ),
+        "deliveries_fill": insert(_DELIVERY).from_select(["subscriber", "event", "subject", "due", "attempts"], wanted),
         "deliveries_drop": delete(_DELIVERY).where(d.subscriber == p("subscriber")),
         "subscribers_read": select(s.name, s.kind, s.target, s.types, s.enabled).order_by(s.name),
         "subscriber_set": subscriber.on_conflict_do_update(

@@ -358,12 +358,14 @@ def render() -> str:
         "# ruff: noqa: E501 - one statement a line",
         "from __future__ import annotations",
         "",
-        "from dataclasses import dataclass",
+        "from typing import NamedTuple",
         "",
         "",
-        "@dataclass(frozen=True, slots=True)",
-        "class Statements:",
-        '    """The everyday statements of one dialect. The comment behind each names its parameters in order."""',
+        "class Statements(NamedTuple):",
+        '    """The everyday statements of one dialect. The comment behind each names its parameters in order.',
+        "",
+        "    A tuple, as every command imports it: to make a dataclass of so many fields takes three times as long.",
+        '    """',
         "",
     ]
     for name, (_, parameters) in lite.items():

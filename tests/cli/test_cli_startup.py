@@ -41,6 +41,21 @@ def test_the_diagram_imports_no_database(folder: Path) -> None:
     assert modules_of(folder, "diagram") & {*DATABASES, "rich", "sqlite3", "yaml"} == set()
 
 
+def test_the_diagram_of_a_database_imports_the_drawing_and_what_a_list_does(shop: Path, folder: Path) -> None:
+    shutil.copyfile(shop, folder / "orderstate.db")
+    drawn, listed = modules_of(folder, "diagram"), modules_of(folder, "list")
+    assert drawn & {*DATABASES, "rich", "yaml", "importlib.metadata", "pygraphviz"} == set()
+    more = {name for name in drawn - listed if name.startswith("orderstate.")}
+    assert {name for name in more if not name.startswith("orderstate.diagram")} == {"orderstate.cli_commands.drawing"}
+    (folder / "own.yaml").write_text("name: own\nextends: standard\n", encoding="utf-8")
+    modules_of(folder, "flow", "use", "own.yaml")
+    own = modules_of(folder, "diagram") - drawn
+    assert {name for name in own if name.startswith("orderstate.")} == {
+        "orderstate.flow", "orderstate.flow.timing", "orderstate.flow.writing",
+    }  # fmt: skip
+    assert own & {*DATABASES, "rich", "yaml"} == set()
+
+
 def test_everyday_commands_import_no_sqlalchemy_and_through_a_pipe_no_rich(shop: Path, folder: Path) -> None:
     shutil.copyfile(shop, folder / "orderstate.db")
     for command in (

@@ -6,7 +6,6 @@ import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
@@ -91,7 +90,7 @@ class Unprotected(SqliteStore):
         tx.execute, tx.executemany = execute, executemany
         if not self.conditional:
             taking = "UPDATE stock SET allocated=allocated + ? WHERE sku = ? AND facility = ? AND pool = ? AND ? > 0"
-            tx.sql = replace(tx.sql, stock_take=taking)
+            tx.sql = tx.sql._replace(stock_take=taking)
         yield tx
         connection.commit()
 

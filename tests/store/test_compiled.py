@@ -6,7 +6,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from orderstate.store.compiled import POSTGRESQL, SQLITE, Statements
 from orderstate.store.tables import metadata
 
 SOURCE = Path(str(compiled.__file__)).read_text(encoding="utf-8")
-NAMES = [field.name for field in fields(Statements)]
+NAMES = list(Statements._fields)
 EVERYDAY = [name for name in NAMES if not name.startswith(("check_", "count_"))]
 SMALL = {"subscriber", "facility", "setting", "counter"}
 """Tables that do not grow with orders and stock."""
