@@ -44,7 +44,7 @@ def show(
     from orderstate.render import orders
 
     if screen.drawn:
-        screen.facts(orders.facts(found), orders.tables(found, exact=False))
+        screen.facts(orders.facts(found, call.carried), orders.tables(found, exact=False))
     else:
         screen.facts(orders.exact_facts(found), orders.tables(found, exact=True))
     if not at:
@@ -194,6 +194,8 @@ def why(
             call.screen.line(line)
     else:
         call.screen.rows(orders.WHY, orders.why(found, call.carried))
+        if found.timer is not None:
+            call.screen.word(orders.BY_ITSELF + orders.timer_line(found.timer, found.asked_at, call.carried))
     return 0
 
 

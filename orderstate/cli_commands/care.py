@@ -33,12 +33,15 @@ def doctor(ctx: typer.Context) -> int:
     """Repairs nothing. Exit status 1 where something is wrong."""
     call = called(ctx)
     engine = call.engine()
+    from orderstate.cli_commands import installed
+    from orderstate.model import Stock
     from orderstate.render.network import FINDINGS
     from orderstate.store.doctor import examine
 
-    found = examine(
-        engine.store, tied_states=engine.tied_states(), states=list(engine.machine.states), now=engine.clock()
-    )
+    flow = engine.kept_flow()  # not the one that is compiled: a guard of it may not be installed here
+    tied = [state.name for state in flow.states if state.stock is Stock.TIED]
+    found = examine(engine.store, tied_states=tied, states=[state.name for state in flow.states], now=engine.clock())
+    found += installed.examine(engine, flow)
     call.screen.each(
         found,
         lambda finding: finding.document(),

@@ -234,6 +234,8 @@ def events_replay(
         raise UsageError("name ids, or --parked, or --since and --type", hint="orderstate events replay 1001:3")
     call = called(ctx)
     engine, screen = call.engine(), call.screen
+    from orderstate.cli_commands.log import Log
+    from orderstate.cli_commands.progress import Progressing
     from orderstate.cli_commands.working import ending
     from orderstate.events import replaying
     from orderstate.events.subscribing import named
@@ -243,7 +245,7 @@ def events_replay(
         named(engine, to)
     if type is not None:
         _known_type(call, type)
-    with ending() as (bell, got):
+    with ending() as (bell, got), Log(call, Progressing(screen)).undisturbed():
         done = replaying.replay(
             engine,
             _pairs(call, ids, parked, since, type, to),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,6 +62,21 @@ class Log:
     def warn_program(self, sentence: str, **values: Any) -> None:
         """A line of JSON under `--json`, too: what is read by a program is not as the settings say."""
         self._line(self._warning(sentence, values))
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Keeps notices of the channel console off a stderr that a program reads; the first left out is told there."""
+        if self._sentences:
+            return nullcontext()
+        from orderstate.events.notify.quiet import no_console
+
+        return no_console(self._no_console)
+
+    def _no_console(self) -> None:
+        flag = "--log json" if self.lines else "--json"
+        self.warn_program(
+            f"the channel console is not shown with {flag}; choose another: orderstate config set notify.channel ...",
+            code="no_console",
+        )
 
     def _warning(self, sentence: str, values: Mapping[str, Any]) -> dict[str, Any]:
         from orderstate.render.words import iso

@@ -66,14 +66,6 @@ class Report:
         if self._log.lines or fired.refused is not None:
             self._log.tell(events.timer(fired, self._log.now()))
 
-    def no_console(self) -> None:
-        """Notices are not shown, as a program reads stderr."""
-        flag = "--log json" if self._log.lines else "--json"
-        self._log.warn_program(
-            f"the channel console is not shown with {flag}; choose another: orderstate config set notify.channel ...",
-            code="no_console",
-        )
-
     def trouble(self, error: OrderstateError) -> None:
         """The database cannot be worked on for a moment."""
         self._log.warn(f"{error.code}: {error.sentence}; trying again", code=error.code)
@@ -106,16 +98,15 @@ def work(
     _known(call, subscriber or ())
     from orderstate.cli_commands.progress import Progressing, progress
     from orderstate.events import following
-    from orderstate.events.notify.quiet import no_console
     from orderstate.events.subscribing import standings
 
     # Without a name all are served, unless it is about timers alone.
     only = None if not subscriber and not timers else tuple(subscriber or ())
     with ending() as (bell, got), progress(call.screen, "events") as shown, ExitStack() as stack:
         shows = Progressing(call.screen) if follow else shown
-        report = Report(Log(call, shows), shows)
-        if call.log or call.screen.json:
-            stack.enter_context(no_console(report.no_console))
+        lines = Log(call, shows)
+        report = Report(lines, shows)
+        stack.enter_context(lines.undisturbed())
         duty = following.Duty(
             subscribers=only,
             timers=timers or not subscriber,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orderstate.diagram.canvas import wrap
@@ -26,6 +27,9 @@ _THIN, _LONGEST = 1.05, 400
 """A flow with at most so many arrows for each state is a chain; and so many of them are drawn at most."""
 _FAN, _ROW = 8, 8
 """So many arrows of one trigger to one state are a fan; so many boxes stand side by side that no arrow holds."""
+_SPARE = 100
+"""Columns that the last part of a row spans. Graphviz shares spare room among all columns of a table, those too, so
+next to nothing of it comes between the parts."""
 _ARROWS = Note(
     "arrows",
     (("thick", "taken, with the number of the event"), ("solid, green", "possible now"), ("dashed", "neither")),
@@ -191,23 +195,50 @@ def _below(flow: Flow, walk: Walk | None, counts: Counts | None, more: list[Note
     cells = []
     for note, rows in zip(told, folded, strict=True):
         cells.append('<td colspan="3" height="8"></td>')
-        cells.append(_cell(wrap(note.title, wide), INK if rows else QUIET, wide=True))
-        cells += [f'{_cell(first, INK)}<td width="8"></td>{_cell(lines, QUIET)}' for first, lines in rows]
+        cells.append(_cell(wrap(note.title, wide), INK if rows else QUIET, span=3))
+        if note.parts:
+            cells.append(_parted(note))
+        else:
+            cells += [f'{_cell(first, INK)}<td width="8"></td>{_cell(lines, QUIET)}' for first, lines in rows]
         if note.remark is not None:
-            cells.append(_cell(wrap(note.remark, wide), QUIET, wide=True))
+            cells.append(_cell(wrap(note.remark, wide), QUIET, span=3))
     body = "".join(f"<tr>{row}</tr>" for row in cells)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">{body}</table>>'
+
+
+def _parted(note: Note) -> str:
+    """A note whose columns have parts: a table in each of the two columns, its rows as high as those in the other."""
+    firsts, seconds = [], []
+    for first, second in note.parts:
+        last_first = _folded(first[-1], _LEFT - sum(map(len, first[:-1])))
+        last_second = _folded(second[-1], _RIGHT - sum(map(len, second[:-1])))
+        high = max(len(last_first), len(last_second))
+        firsts.append(_row_of_parts(first[:-1], last_first, INK, high, "right"))
+        seconds.append(_row_of_parts(second[:-1], last_second, QUIET, high, "left"))
+    tables = (
+        f'<td cellpadding="0" valign="top"><table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
+        f"{''.join(f'<tr>{row}</tr>' for row in rows)}</table></td>"
+        for rows in (firsts, seconds)
+    )
+    return '<td width="8"></td>'.join(tables)
+
+
+def _row_of_parts(parts: Sequence[str], last: list[str], colour: str, high: int, align: str) -> str:
+    """The cells of a row, the last of them `high` lines high; `align`: where the others stand."""
+    filled = [*last, *["\u00a0"] * (high - len(last))]
+    before = "".join(_cell([part], colour, align=align) for part in parts)
+    return f'{before}<td cellpadding="0" width="3"></td>{_cell(filled, colour, span=_SPARE)}'
 
 
 def _folded(text: str, width: int) -> list[str]:
     return [line for part in text.split("\n") for line in wrap(part, width, "  ")]
 
 
-def _cell(lines: list[str], colour: str, *, wide: bool = False) -> str:
-    span = ' colspan="3"' if wide else ""
+def _cell(lines: list[str], colour: str, *, span: int = 1, align: str = "left") -> str:
+    spanning = f' colspan="{span}"' if span > 1 else ""
     indented = (_html(line.replace("  ", "\u00a0\u00a0")) for line in lines)
     text = "".join(f'{line}<br align="left"/>' for line in indented)
-    return f'<td{span} align="left" balign="left" valign="top"><font color="{colour}">{text}</font></td>'
+    return f'<td{spanning} align="{align}" balign="left" valign="top"><font color="{colour}">{text}</font></td>'
 
 
 def _quoted(name: str) -> str:

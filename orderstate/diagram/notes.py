@@ -18,6 +18,9 @@ class Note(NamedTuple):
     title: str
     rows: tuple[tuple[str, str], ...]
     remark: str | None = None
+    parts: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+    """The same rows in parts that stand under each other: for drawings whose letters differ in width, where the spaces
+    between the parts of a column cannot see to that. A first part is a number."""
 
 
 def notes(
@@ -37,14 +40,13 @@ def _path(flow: Flow, walk: Walk, *, ascii: bool) -> Note | None:
     """The steps with their numbers, and when which trigger took each."""
     shown = titles(flow, ascii=ascii)
     digits = max((len(str(step.number)) for step in walk.steps), default=1)
-    rows = tuple(
-        (
-            f"{step.number:>{digits}}  {shown.get(step.target) or printable(step.target, ascii=ascii)}",
-            f"{moment(step.at)}  " + ("placed" if step.source is None else printable(step.trigger or "-", ascii=ascii)),
-        )
-        for step in walk.steps
-    )
-    return Note("path taken (UTC)", rows) if rows else None
+    rows, parts = [], []
+    for step in walk.steps:
+        state = shown.get(step.target) or printable(step.target, ascii=ascii)
+        trigger = "placed" if step.source is None else printable(step.trigger or "-", ascii=ascii)
+        rows.append((f"{step.number:>{digits}}  {state}", f"{moment(step.at)}  {trigger}"))
+        parts.append(((str(step.number), state), (*moment(step.at).split(" "), trigger)))
+    return Note("path taken (UTC)", tuple(rows), parts=tuple(parts)) if rows else None
 
 
 def _possible(flow: Flow, choices: Sequence[Choice], *, ascii: bool) -> Note:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orderstate.allocation import NO_OPTIONS, Options, Problem, stored
 from orderstate.engine.session import Session
@@ -26,6 +26,8 @@ class Shown:
     next_step: str | None
     timer: Due | None = None
     """What the state fires by itself, and when."""
+    asked_at: int = field(default=0, compare=False)
+    """The moment of the question (UTC us), for which the timer is overdue or not; no part of what the order is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Explanation:
     choices: tuple[Choice, ...]
     timer: Due | None = None
     """What the state fires by itself, and when."""
+    asked_at: int = field(default=0, compare=False)
+    """The moment of the question (UTC us)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ def show(s: Session, order_id: str) -> Shown:
         plan=Plan.read(decided["plan"]) if decided else None,
         next_step=s.machine.next_step(order.state),
         timer=timer(s, order),
+        asked_at=s.now,
     )
 
 
@@ -111,7 +116,7 @@ def show_at(s: Session, order_id: str, version: int) -> Shown:
         raise InvalidInput("version", version, f"one of the versions 1 to {now.version} of {order_id}")
     found = fold(order_id, events.of(s.tx, order_id, version))
     waiting = timer(s, found.order) if version == now.version else None
-    return replace(found, next_step=s.machine.next_step(found.order.state), timer=waiting)
+    return replace(found, next_step=s.machine.next_step(found.order.state), timer=waiting, asked_at=s.now)
 
 
 def fold(order_id: str, happened: list[Event]) -> Shown:
@@ -186,7 +191,7 @@ def why(s: Session, order_id: str, trigger: str | None) -> Explanation:
     order = orders.read(s.tx, order_id)
     if trigger is not None and trigger not in s.machine.triggers:
         raise NotFound.named("trigger", trigger, s.machine.triggers)
-    return Explanation(order, s.explain(order, trigger), timer(s, order))
+    return Explanation(order, s.explain(order, trigger), timer(s, order), s.now)
 
 
 def plan(s: Session, order_id: str, options: Options, strategy: str | None) -> Planned:

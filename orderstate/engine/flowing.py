@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from orderstate.engine.answer import Answer
 from orderstate.engine.commands import UseFlow
-from orderstate.engine.session import FLOW, Session
+from orderstate.engine.session import FLOW, Session, kept
 from orderstate.errors import InvalidInput, NotInstalled, Refused
 from orderstate.flow import check, compare, document, from_document, mapping, recorded, unending
 from orderstate.machine import STANDARD
@@ -75,7 +75,7 @@ def _present(s: Session) -> Flow:
     try:
         return s.machine.flow
     except NotInstalled:
-        return recorded(json.loads(network.setting(s.tx, FLOW) or "{}"))
+        return kept(s.tx)
 
 
 def _sound(flow: Flow) -> None:

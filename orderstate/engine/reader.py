@@ -11,7 +11,7 @@ from typing import Self
 
 from orderstate.allocation import NO_OPTIONS, Options
 from orderstate.engine import asking, stocking, timers
-from orderstate.engine.session import Cache, Session
+from orderstate.engine.session import Cache, Session, kept
 from orderstate.errors import InvalidInput
 from orderstate.machine import Machine
 from orderstate.model import Facility, Flow, Order, OrderSummary, State, Stock, StockLevel, Subscriber, Tally
@@ -47,6 +47,11 @@ class Reader:
     def flow(self) -> Flow:
         """The flow in force."""
         return self.machine.flow
+
+    def kept_flow(self) -> Flow:
+        """The flow in force as the database keeps it, also where a guard that it names is not installed here."""
+        with self.store.read() as tx:
+            return kept(tx)
 
     def replaced_flows(self) -> list[tuple[Flow, int]]:
         """(flow, when it was replaced in UTC microseconds) of the flows before the one in force, oldest first.

@@ -13,8 +13,8 @@ from orderstate.engine.answer import Answer
 from orderstate.engine.listeners import NOBODY, Listeners
 from orderstate.errors import InvalidInput, NotFound, NotInstalled, StaleVersion
 from orderstate.guards import Facts
-from orderstate.machine import Choice, Machine, standard
-from orderstate.model import Allocation, Event, Order, Plan
+from orderstate.machine import STANDARD, Choice, Machine, standard
+from orderstate.model import Allocation, Event, Flow, Order, Plan
 from orderstate.settings import Settings
 from orderstate.store import deliveries, events, network, orders, stock
 from orderstate.store.sqlite import Transaction
@@ -43,6 +43,16 @@ def in_force(document: str | None) -> Machine:
             code="flow_unusable",
             flow=kept["name"],
         ) from error
+
+
+def kept(tx: Transaction) -> Flow:
+    """The flow in force as the database keeps it. No guard is looked up, so it is there where `in_force` raises."""
+    document = network.setting(tx, FLOW)
+    if document is None:
+        return STANDARD
+    from orderstate.flow.writing import recorded  # the standard flow is there already
+
+    return recorded(json.loads(document))
 
 
 @dataclass(frozen=True, slots=True)

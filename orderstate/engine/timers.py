@@ -23,6 +23,10 @@ class Due:
     trigger: str
     due_at: int
 
+    def overdue(self, now: int) -> bool:
+        """True from the moment on at which it may be fired. now: UTC us."""
+        return self.due_at <= now
+
 
 def timed(flow: Flow) -> list[State]:
     """The states that orders leave by themselves after a while."""
@@ -38,7 +42,7 @@ def timer(s: Session, order: Order) -> Due | None:
 def still_due(s: Session, order: Order, trigger: str) -> bool:
     """True if the flow in force says that the trigger is due now: another flow may be there than when it was listed."""
     found = timer(s, order)
-    return found is not None and found.trigger == trigger and found.due_at <= s.now
+    return found is not None and found.trigger == trigger and found.overdue(s.now)
 
 
 def due_in(s: Session, state: State, now: int, after: Due | None) -> list[Due]:

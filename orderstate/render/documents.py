@@ -49,13 +49,15 @@ def shown(found: Shown) -> Document:
         "children": [{"order": child, "state": state or None} for child, state in found.children],
         "plan": None if found.plan is None else plan(found.plan),
         "next": found.next_step,
-        "timer": timer(found.timer),
+        "timer": timer(found.timer, found.asked_at),
     }
 
 
-def timer(found: Due | None) -> Document | None:
-    """What an order's state fires by itself, and when; null where the flow has no timer there."""
-    return None if found is None else {"trigger": found.trigger, "due_at": iso(found.due_at)}
+def timer(found: Due | None, now: int) -> Document | None:
+    """What an order's state fires by itself, and when; null where the flow has no timer there. now: UTC us."""
+    if found is None:
+        return None
+    return {"trigger": found.trigger, "due_at": iso(found.due_at), "overdue": found.overdue(now)}
 
 
 def plan(found: Plan) -> Document:
@@ -163,7 +165,7 @@ def explanation(found: Explanation, role: str, carried: Callable[[str], str]) ->
         "state": found.order.state,
         "version": found.order.version,
         "as": role,
-        "timer": timer(found.timer),
+        "timer": timer(found.timer, found.asked_at),
         "choices": [
             {
                 "trigger": c.trigger,

@@ -13,7 +13,7 @@ from orderstate.events.verdicts import DELIVERED, LATER, OVERTAKEN, PARKED, SCHE
 from orderstate.model import Event
 from orderstate.render.orders import what
 from orderstate.render.tables import Column, Row
-from orderstate.render.words import goods, iso, minute, moment
+from orderstate.render.words import goods, iso, lasting, minute, moment
 from orderstate.store.deliveries import Parked
 
 Document = dict[str, Any]
@@ -134,7 +134,7 @@ def subscribers_drawn(found: Iterable[Standing], now: int) -> Iterator[Row]:
     """Rows of SUBSCRIBERS_DRAWN, at that moment (UTC us)."""
     for s in found:
         one = s.subscriber
-        age = None if s.since is None else seconds(max(0, now - s.since) // 1_000_000)
+        age = None if s.since is None else lasting(max(0, now - s.since) // 1_000_000)
         types = f"{len(one.types)} types" if len(one.types) > 2 else " ".join(one.types) or "every one"
         yield one.name, one.kind, _yes(one.enabled), s.waiting, age, s.failing, s.parked, types
 
@@ -275,7 +275,7 @@ def sentence(told: Told) -> str:
     head = f"{told.event} {told.type} to {told.subscriber}"
     if told.outcome == LATER:
         tried = f"attempt {told.attempt} of {len(SCHEDULE) + 1}" if told.attempt else "not counted"
-        return f"{head}: again in {seconds(told.again or 0)}, {tried}: {told.reason}"
+        return f"{head}: again in {lasting(told.again or 0)}, {tried}: {told.reason}"
     if told.outcome == PARKED:
         return f"{head}: parked, attempt {told.attempt}: {told.reason}"
     if told.outcome == OVERTAKEN:
@@ -288,14 +288,6 @@ def fired_sentence(fired: Fired) -> str:
     if fired.refused is not None:
         return f"{fired.order} timer {fired.trigger}: refused: {fired.refused}"
     return f"{fired.order} timer {fired.trigger}: {fired.state}"
-
-
-def seconds(number: float) -> str:
-    """`5 s`, `15 min`, `2 h`, `3 d`."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if number >= 2 * size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:.3g} s"
 
 
 def worked(tallies: Mapping[str, Mapping[str, int]]) -> Iterator[Row]:

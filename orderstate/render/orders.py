@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from orderstate.engine import Explanation, History, Shown
+from orderstate.engine import Due, Explanation, History, Shown
 from orderstate.machine import Choice
 from orderstate.model import Event, RefusalCount
 from orderstate.render.plans import from_where, tied
 from orderstate.render.tables import Column, Row, Table
-from orderstate.render.words import folded, goods, iso, left, moment, plain, released
+from orderstate.render.words import folded, goods, iso, lasting, left, moment, plain, released
 
 LINES = (Column("sku"), Column("quantity", number=True), Column("cancelled", number=True), Column("open", number=True))
 SHIPMENTS = (Column("shipped from"), Column("units", number=True), Column("at"))
@@ -32,10 +32,15 @@ WHY = (
     Column("sentence"),
     Column("remedy"),
 )
+BY_ITSELF = "by itself, as system: "
+"""What stands before a timer, where it is told among triggers that somebody fires."""
+_FIRES = "orderstate advance --due"
+_NOW = 1_000_000
+"""Microseconds: a timer that is nearer than this is due now."""
 
 
-def facts(found: Shown) -> list[tuple[str, str]]:
-    """What is to say about an order as a whole, as (label, value)."""
+def facts(found: Shown, carried: Callable[[str], str]) -> list[tuple[str, str]]:
+    """What is to say about an order as a whole, as (label, value); `carried` completes a command."""
     order = found.order
     rows = [
         ("order", order.id),
@@ -50,8 +55,21 @@ def facts(found: Shown) -> list[tuple[str, str]]:
     if order.parent:
         rows.append(("parent", order.parent))
     if found.timer:
-        rows.append(("timer", f"{found.timer.trigger}, due {moment(found.timer.due_at)}"))
+        rows.append(("timer", timer_line(found.timer, found.asked_at, carried)))
     return rows
+
+
+def timer_line(timer: Due, now: int, carried: Callable[[str], str]) -> str:
+    """When a timer is due, and if that is over what fires it; `carried` completes a command. now: UTC microseconds."""
+    fires = f": run {carried(_FIRES)}" if timer.overdue(now) else ""
+    return timer_told(timer, now) + fires
+
+
+def timer_told(timer: Due, now: int) -> str:
+    """`untie is due in 3 h, at 2026-11-24 18:59:37`, or how long ago it was due. now: UTC microseconds."""
+    left = timer.due_at - now
+    when = f"is due in {lasting(left / 1e6)}" if left > 0 else f"was due {lasting(-left / 1e6)} ago"
+    return f"{timer.trigger} {'is due now' if abs(left) < _NOW else when}, at {moment(timer.due_at)}"
 
 
 def exact_facts(found: Shown) -> list[tuple[str, str]]:
@@ -70,6 +88,7 @@ def exact_facts(found: Shown) -> list[tuple[str, str]]:
         ("next", found.next_step or ""),
         ("timer", found.timer.trigger if found.timer else ""),
         ("due_at", iso(found.timer.due_at) if found.timer else ""),
+        ("overdue", ("yes" if found.timer.overdue(found.asked_at) else "no") if found.timer else ""),
     ]
 
 
@@ -167,7 +186,9 @@ def why_drawn(found: Explanation, role: str, width: int, carried: Callable[[str]
     order = found.order
     yield f"{order.id} is {order.state}; asked as {role}"
     if found.timer:
-        yield f"{found.timer.trigger} is fired by itself, as system: due {moment(found.timer.due_at)}"
+        yield from folded(BY_ITSELF + timer_told(found.timer, found.asked_at), width, hanging="    ")
+        if found.timer.overdue(found.asked_at):
+            yield f"    try: {carried(_FIRES)}"
     for choice in sorted(found.choices, key=lambda c: not c.possible):
         yield ""
         yield from _choice(choice, width, carried, f"orderstate why {order.id}")

@@ -29,6 +29,15 @@ def iso(at: int) -> str:
     return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def lasting(seconds: float) -> str:
+    """`5 s`, `15 min`, `2.5 h`, `3 d`: how long something lasts, to three digits."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            number = seconds / size
+            return f"{number:.3g} {unit}" if number < 999 else f"{number:,.0f} {unit}"
+    return f"{seconds:.3g} s"
+
+
 def km(metres: int | None) -> str:
     """`8.9`, `1471`: kilometres, with a decimal below 100; nothing for an unknown distance."""
     if metres is None:

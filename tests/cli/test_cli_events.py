@@ -166,6 +166,22 @@ def test_stderr_that_a_program_reads_has_no_notices_but_one_line_that_says_so(
     assert listed["waiting"] == "0"
 
 
+def test_a_replay_in_json_leaves_the_console_out_too_and_says_so_once(
+    with_a_contact: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli = with_a_contact
+    done = cli("events", "replay", "--type", "OrderPlaced", "--to", "notify", "--json")
+    assert [(d["event"], d["outcome"]) for d in done.documents] == [("1001:1", "delivered"), ("1002:1", "delivered")]
+    (warning,) = [json.loads(line) for line in done.err.splitlines()]
+    assert (warning["level"], warning["code"]) == ("warning", "no_console")
+    assert warning["message"].startswith("the channel console is not shown with --json; ")
+    assert capsys.readouterr().err == ""
+    queued = cli("events", "replay", "1001:1", "--to", "notify", "--queue", "--json")
+    assert (queued.document["outcome"], queued.err) == ("queued", "")
+    assert cli("events", "replay", "1001:1", "--to", "notify").status == 0
+    assert "1001:1 to Ada" in capsys.readouterr().err
+
+
 def test_the_other_channels_are_told_where_the_console_is_left_out(with_a_contact: Cli, folder: Path) -> None:
     cli = with_a_contact
     cli("config", "set", "notify.folder", "sent")

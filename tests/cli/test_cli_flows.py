@@ -263,15 +263,17 @@ def test_a_guard_that_is_not_installed_here_is_one_clear_line(
     (folder / "shop_of_mine.py").unlink()
     guards._own.cache_clear()
     session.in_force.cache_clear()
-    for command in (("place", "--line", "MUG:1", "--to", "US"), ("ship", "a", "b", "c"), ("flow", "show"), ("doctor",)):
+    for command in (("place", "--line", "MUG:1", "--to", "US"), ("ship", "a", "b", "c"), ("flow", "show")):
         refused = cli(*command)
         assert refused.status == 9, command
         first, last = refused.err.splitlines()
         assert first.startswith("error: flow_unusable: the flow in force, short, cannot be used here: ")
         assert "shop_of_mine:nice" in first
         assert last == "hint: install what offers it, or put another flow in force: orderstate flow use FILE"
+    assert [row["code"] for row in cli("doctor").tsv if row["level"] == "wrong"] == ["guards"]
     assert cli("flow", "use", "standard", "--map", "open=pending").status == 0
     assert cli("place", "--line", "MUG:1", "--to", "US").status == 0
+    assert cli("doctor").status == 0
 
 
 # Completion
@@ -412,11 +414,38 @@ def test_show_and_why_tell_when_a_timer_is_due(cli: Cli) -> None:
     assert cli("why", "a", "--json").document["timer"] == shown["timer"]
     assert {"timer\tcancel", f"due_at\t{shown['timer']['due_at']}"} <= set(cli("show", "a").out.splitlines())
     due = shown["timer"]["due_at"][:19].replace("T", " ")
-    assert f"timer     cancel, due {due}" in cli("show", "a", human=True).out
-    assert f"cancel is fired by itself, as system: due {due}" in cli("why", "a", human=True).out
+    assert f"timer     cancel is due in 24 h, at {due}\n" in cli("show", "a", human=True).out
+    told = cli("why", "a", human=True)
+    assert told.out.startswith(
+        f"a is pending; asked as operator\nby itself, as system: cancel is due in 24 h, at {due}\n"
+    )
+    assert "--due" not in told.out
+    assert (told.err, cli("why", "a").err) == ("", f"by itself, as system: cancel is due in 24 h, at {due}\n")
+    assert (shown["timer"]["overdue"], "overdue\tno" in cli("show", "a").out) == (False, True)
     cli("cancel", "a")
     assert cli("show", "a", "--json").document["timer"] is None
     assert "timer" not in cli("show", "a", human=True).out
+    assert {"timer\t", "due_at\t", "overdue\t"} <= set(cli("show", "a").out.splitlines())
+
+
+def test_show_and_why_say_that_a_timer_is_overdue_and_what_fires_it(cli: Cli) -> None:
+    cli("flow", "use", PAYMENT)
+    place(cli, "a", hours_ago=26)
+    shown = cli("show", "a", "--json").document
+    assert shown["timer"]["overdue"] is True
+    assert cli("why", "a", "--json").document["timer"] == shown["timer"]
+    assert "overdue\tyes" in cli("show", "a").out.splitlines()
+    due = shown["timer"]["due_at"][:19].replace("T", " ")
+    sentence = f"cancel was due 2 h ago, at {due}"
+    db = str(database())
+    wide = cli("show", "a", human=True, width=120).out
+    assert f"timer     {sentence}: run orderstate advance --due\n" in wide
+    assert f"run orderstate --db {db} advance --due\n" in cli("--db", db, "show", "a", human=True, width=120).out
+    assert f"by itself, as system: {sentence}\n    try: orderstate advance --due\n" in cli("why", "a", human=True).out
+    assert f"    try: orderstate --db {db} advance --due\n" in cli("--db", db, "why", "a", human=True).out
+    assert cli("why", "a").err == f"by itself, as system: {sentence}: run orderstate advance --due\n"
+    cli("advance", "--due")
+    assert cli("show", "a", "--json").document["timer"] is None
 
 
 def test_a_stream_of_commands_puts_a_flow_in_force(cli: Cli) -> None:

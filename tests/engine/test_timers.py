@@ -91,6 +91,8 @@ def test_a_timer_counts_from_the_moment_that_the_state_was_entered_and_not_from_
     assert shop.engine.why(order).timer == waiting
     assert shop.engine.show(order, 4).timer == waiting
     assert shop.engine.show(order, 3).timer is None
+    asked = (shop.engine.show(order), shop.engine.show(order, 4), shop.engine.why(order))
+    assert [one.asked_at for one in asked] == [shop.clock.now] * 3
     shop.engine.ship(order)
     assert shop.engine.show(order).timer is None
     assert shop.engine.next_due() is None
