@@ -203,32 +203,43 @@ import sys
 from orderstate.events.brokers import source
 from orderstate.events.outcomes import Later
 reader = source(sys.argv[1], sys.argv[2])
+left = int(sys.argv[4])
 while True:
     try:
-        found = reader.receive(int(sys.argv[3]), 1.0)
+        found = reader.receive(int(sys.argv[3]), 1.0 if left > 0 else 0.1)
     except Later:
         continue
+    if left <= 0:  # it has sent what is done with that call
+        break
     for one in found:
         print(one.body.decode(), flush=True)
         one.done()
+        left -= 1
+print("held", flush=True)
+sys.stdin.read()
 """
 
 
 @pytest.mark.heavy
 def test_readers_that_are_killed_at_random_let_nothing_out_and_no_later_one_come_first(broker: Broker) -> None:
     chance = random.Random(7)
-    sent = expected([message("1001", number) for number in range(150)])
-    publish(broker.sink(), [message("1001", number) for number in range(150)])
+    sent = expected([message("1001", number) for number in range(80)])
+    publish(broker.sink(), [message("1001", number) for number in range(80)])
     behind = 0  # the first that nobody has seen
     kills = 0
     while behind < len(sent):
-        arguments = [broker.url(), broker.group(), str(chance.randint(1, 20))]
-        worker = subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stdout=subprocess.PIPE, text=True)
-        assert worker.stdout is not None
-        lines = [worker.stdout.readline() for _ in range(min(chance.randint(1, 30), len(sent) - behind))]
-        worker.kill()
-        kills += 1
-        seen = [line.strip() for line in (*lines, *worker.communicate()[0].splitlines())]
+        most = min(chance.randint(1, 15), len(sent) - behind)
+        arguments = [broker.url(), broker.group(), str(chance.randint(1, 10)), str(most)]
+        with subprocess.Popen(
+            [sys.executable, "-c", WORKER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as worker:
+            assert worker.stdout is not None
+            lines = [worker.stdout.readline() for _ in range(chance.randint(1, most))]
+            if chance.random() < 0.5:  # in the middle, or when nothing is under way
+                lines += iter(worker.stdout.readline, "held\n")
+            worker.kill()
+            kills += 1
+            seen = [line.strip() for line in (*lines, *worker.stdout) if line != "held\n"]
         first = sent.index(seen[0])
         assert first <= behind
         assert seen == sent[first : first + len(seen)]
