@@ -6,7 +6,7 @@ OrderstateError            1  unexpected
   NotFound                 3  order, SKU, facility, state, trigger, strategy, setting, database
   Refused                  4  the machine, a guard or a rule said no; `blocked` says why
     SchemaMismatch         4  the database is older or newer than this program
-    ReadOnly               4  the database cannot be written
+    ReadOnly               4  the database, or another file, cannot be written
   StockShort               5  stock cannot cover
   Conflict                 6  somebody else was there first; safe to retry
     StaleVersion           6  the order moved on since the version that the caller named
@@ -82,17 +82,22 @@ class OrderstateError(Exception):
 
 
 class InvalidInput(OrderstateError):
-    """A value that is missing (None) or cannot be used: names the field, the value and what would be right."""
+    """A value that is missing (None) or cannot be used: names the field, the value and what would be right.
+
+    `sentence`: one that fits better than the usual.
+    """
 
     code = "invalid_input"
     exit_status = 2
 
-    def __init__(self, field: str, value: object, expected: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, field: str, value: object, expected: str, *, hint: str | None = None, sentence: str | None = None
+    ) -> None:
         shown = repr(value)
         if len(shown) > 80:  # both ends: a long path tells most in its last part
             shown = f"{shown[:38]}...{shown[-38:]}"
-        sentence = f"{field} is missing: give {expected}" if value is None else f"{field}: {shown} is not {expected}"
-        super().__init__(sentence, hint=hint, field=field, value=value, expected=expected)
+        usual = f"{field} is missing: give {expected}" if value is None else f"{field}: {shown} is not {expected}"
+        super().__init__(sentence or usual, hint=hint, field=field, value=value, expected=expected)
 
 
 class NotOurs(OrderstateError):
@@ -135,7 +140,7 @@ class SchemaMismatch(Refused):
 
 
 class ReadOnly(Refused):
-    """The database, or the folder it is in, cannot be written."""
+    """The database or another file, or the folder it is in, cannot be written."""
 
     code = "read_only"
 

@@ -192,12 +192,16 @@ def _watched(name: str, check: Check) -> Check:
             raise
         except Exception as cause:
             raise OrderstateError(
-                f"guard {name} raised {type(cause).__name__}: {cause}", code="guard_broken"
+                f"guard {name} raised {type(cause).__name__}: {cause}",
+                code="guard_broken",
+                hint="mend the guard: orderstate --debug COMMAND shows where it raised",
             ) from cause
         if answer is None or isinstance(answer, Refusal):
             return answer
         raise OrderstateError(
-            f"guard {name} returned {type(answer).__name__}, where a Refusal or None is due", code="guard_broken"
+            f"guard {name} returned {type(answer).__name__}, where a Refusal or None is due",
+            code="guard_broken",
+            hint="mend the guard: it returns None where its fact holds, and a Refusal where it does not",
         )
 
     return watched

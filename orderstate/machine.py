@@ -16,8 +16,8 @@ from transitions.core import Machine as LibraryMachine
 from transitions.core import Transition as LibraryTransition
 
 from orderstate.errors import NotFound, OrderstateError, Refused, StockShort
-from orderstate.guards import Check, Facts, bound
-from orderstate.model import Flow, GuardUse, Order, Refusal, State, Stock, Transition
+from orderstate.guards import GUARDS, Check, Facts, bound
+from orderstate.model import Flow, GuardUse, Order, Plan, Refusal, State, Stock, Transition
 
 STANDARD = Flow(
     name="standard",
@@ -60,6 +60,11 @@ TIE, UNTIE, CANCEL = "tie_inventory", "untie", "cancel"
 """Triggers with a meaning of their own in every flow that has them."""
 
 _SHORT_OF_STOCK = {"stock_covers_order", "may_wait"}
+
+_NOT_FROM_HERE = "not_from_here"
+
+_BY_STATE = frozenset({"goods_still_here", "canceller_may"})
+"""The guards whose answer follows from the state and from who asks, so that asking them costs no look at the stock."""
 
 
 class _Token:
@@ -153,6 +158,7 @@ class Machine:
         self._from = {
             name: tuple(dict.fromkeys(t.trigger for t in flow.transitions if name in t.sources)) for name in self.states
         }
+        self._open: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def state(self, name: str) -> State:
         """The declared state of that name. Raises NotFound with close matches."""
@@ -167,6 +173,25 @@ class Machine:
         None from a state that the flow does not know: an order's history may tell of one from an earlier flow.
         """
         return self._from.get(state, ())
+
+    def open(self, order: Order, role: str) -> tuple[str, ...]:
+        """The triggers declared from the order's state, but those that its guards always refuse there to that role.
+
+        What is refused for another reason, such as a stock that does not cover the order, is among them.
+        """
+        key = order.state, role
+        if key not in self._open:
+            facts = Facts(role, self.states[order.state].stock, _unplanned, tuple, tuple)
+            passable = {
+                t.trigger
+                for t in self.flow.transitions
+                if order.state in t.sources
+                and not any(
+                    GUARDS[use.name].check(order, facts, use.params) for use in t.guards if use.name in _BY_STATE
+                )
+            }
+            self._open[key] = tuple(trigger for trigger in self._from[order.state] if trigger in passable)
+        return self._open[key]
 
     def targets(self, state: str, trigger: str) -> tuple[str, ...]:
         """The states that `trigger` may lead to from `state`, in the order in which they are tried."""
@@ -245,7 +270,7 @@ class Machine:
         if event.trigger(token):
             return token.taken, token.refusals
         if not token.refusals:
-            token.refusals.append(self._no_way(order, trigger))
+            token.refusals.append(self._no_way(order, trigger, self.open(order, facts.role)))
         return None, token.refusals
 
     def fire(self, order: Order, trigger: str, facts: Facts) -> Transition:
@@ -277,19 +302,35 @@ class Machine:
     def explain(self, order: Order, facts: Facts, trigger: str | None = None) -> tuple[Choice, ...]:
         """For each trigger of the flow (or the one named): would it go, where to, and if not, every reason.
 
-        A guard of one's own that raises refuses its trigger here, with the code guard_broken.
+        Where it does not lead out of the state, the reason names what does and would go. A guard of one's own that
+        raises refuses its trigger here, with the code guard_broken.
         """
+        named = self.triggers if trigger is None else (trigger,)
+        asked: dict[str, Choice] = {}
+
+        def choice(name: str) -> Choice:
+            if name not in asked:
+                asked[name] = self._choice(order, facts, name)
+            return asked[name]
+
         found = []
-        for name in self.triggers if trigger is None else (trigger,):
-            try:
-                taken, refusals = self.ask(order, name, facts)
-            except OrderstateError as error:
-                if error.code != "guard_broken":
-                    raise
-                # Whoever asks what is possible is told of the others, too; only firing this one is an error.
-                taken, refusals = None, [Refusal(error.code, error.sentence, None, {"trigger": name})]
-            found.append(Choice(name, taken.target) if taken else Choice(name, None, tuple(refusals)))
+        for name in named:
+            one = choice(name)
+            if [r.code for r in one.refusals] == [_NOT_FROM_HERE]:
+                instead = tuple(other for other in self._from[order.state] if choice(other).possible)
+                one = Choice(name, None, (self._no_way(order, name, instead),))
+            found.append(one)
         return tuple(found)
+
+    def _choice(self, order: Order, facts: Facts, trigger: str) -> Choice:
+        try:
+            taken, refusals = self.ask(order, trigger, facts)
+        except OrderstateError as error:
+            if error.code != "guard_broken":
+                raise
+            # Whoever asks what is possible is told of the others, too; only firing this one is an error.
+            taken, refusals = None, [Refusal(error.code, error.sentence, None, {"trigger": trigger})]
+        return Choice(trigger, taken.target) if taken else Choice(trigger, None, tuple(refusals))
 
     def effect(self, source: str, target: str) -> tuple[Stock, Stock]:
         """What a move means for stock: the pair of meanings, which decides what the engine does."""
@@ -301,18 +342,21 @@ class Machine:
             return None
         return Refusal("final", f"{order.id} is {order.state}, which is final", None, {"state": order.state})
 
-    def _no_way(self, order: Order, trigger: str) -> Refusal:
-        state = self.states[order.state]
+    def _no_way(self, order: Order, trigger: str, instead: tuple[str, ...]) -> Refusal:
+        """Why a trigger that is not declared from the order's state is refused; `instead`: what is possible."""
         ended = self.ended(order)
         if ended is not None:
             return ended
-        instead = self._from[state.name]
         return Refusal(
-            "not_from_here",
-            f"{trigger} does not lead out of {state.name}; possible from here: {', '.join(instead) or 'nothing'}",
+            _NOT_FROM_HERE,
+            f"{trigger} does not lead out of {order.state}; possible from here: {', '.join(instead) or 'nothing'}",
             None,  # what is possible instead is told already
-            {"state": state.name, "instead": list(instead)},
+            {"state": order.state, "instead": list(instead)},
         )
+
+
+def _unplanned() -> Plan:
+    raise AssertionError("a guard that looks at the state alone asks for no plan")
 
 
 @lru_cache(maxsize=1)

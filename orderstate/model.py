@@ -212,6 +212,11 @@ class Standing:
     floor: int | None = None
     marks: tuple[str, ...] = ()
 
+    @property
+    def way(self) -> int | None:
+        """The distance as far as it is known: a destination at home known by its country alone counts as 0 `metres`."""
+        return None if self.gateway is None and "country_only" in self.marks else self.metres
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

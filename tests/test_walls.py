@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"engine"},
     {"machine", "flow", "allocation", "geo", "settings", "store"},
     {"guards", "addresses"},
-    {"model", "plugins"},
+    {"model", "outputs", "plugins"},
     {"errors", "lazily"},
 ]
 """From the roof down. Arrows point down; `orderstate/__init__.py` hands out names of every room and stands outside."""

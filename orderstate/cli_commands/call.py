@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from shlex import join
+from shlex import join, quote
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -94,7 +94,9 @@ class Call:
             try:
                 self._engine = self._observed(Engine.open(self.database()))
             except NotFound as missing:
-                missing.hint = "orderstate init"
+                path = str(missing.values.get("path"))
+                if missing.hint is not None and missing.hint.endswith(f"{quote(path)} init"):
+                    missing.hint = "orderstate init"  # a database that this call named is named with every hint
                 raise
         return self._engine
 
@@ -266,9 +268,12 @@ def configured(file: Path) -> str | None:
         raise InvalidInput(str(file), str(error), 'TOML with one key, such as db = "orders.db"') from error
     except OSError as error:
         raise ReadOnly(f"{file} cannot be read: {error.strerror}") from error
-    if set(found) != {"db"} or not isinstance(found["db"], str) or not found["db"]:
+    if set(found) != {"db"}:
         raise InvalidInput(str(file), sorted(found), 'a file with the one key db, such as db = "orders.db"')
-    return found["db"]
+    named = found["db"]
+    if not isinstance(named, str) or not named:
+        raise InvalidInput(f"{file}: db", named, 'the name of a database in quotes, such as db = "orders.db"')
+    return named
 
 
 def alone(orders: Sequence[str], key: str | None, if_version: int | None) -> None:

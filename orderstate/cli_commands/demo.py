@@ -12,8 +12,10 @@ import typer
 
 from orderstate.cli_commands.call import FILE, called
 from orderstate.cli_commands.screen import Screen
+from orderstate.errors import OrderstateError, Refused
 
 _WIDEST = 100
+_REFUSED = "cancel 1001 --as customer --reason 'changed my mind'"
 _STEPS = (
     ("A new database, two facilities, a few mugs in each.", "init"),
     ("", "facility add DEN --at 39.74,-104.99 --country US --name Denver"),
@@ -27,7 +29,7 @@ _STEPS = (
     ("Nothing is reserved yet. Tying finds the best stock.", "tie 1001"),
     ("Where does each unit come from, and why from there?", "show 1001"),
     ("The goods leave; from now on it is too late to cancel.", "ship 1001"),
-    ("", "cancel 1001 --as customer --reason 'changed my mind'"),
+    ("", _REFUSED),
     ("They arrive.", "deliver 1001"),
     ("What happened, and the way it went.", "history 1001"),
     ("", "diagram --order 1001"),
@@ -35,7 +37,7 @@ _STEPS = (
 
 
 def demo(ctx: typer.Context) -> int:
-    """Touches nothing of yours; takes a few seconds."""
+    """Touches nothing of yours; takes a few seconds. Ends at the first step that does not go as it should."""
     from orderstate.render.words import folded
 
     screen = called(ctx).screen
@@ -47,15 +49,22 @@ def demo(ctx: typer.Context) -> int:
                 buffer = io.StringIO()
                 status = _step(command, Screen(buffer, buffer, human=True, width=width))
                 screen.document({"command": f"orderstate {command}", "exit": status, "shown": buffer.getvalue()})
-                continue
-            if said:
-                for line in folded(f"# {said}", width, hanging="# "):
+            else:
+                if said:
+                    for line in folded(f"# {said}", width, hanging="# "):
+                        screen.line(line)
+                for line in _typed(command, width):
                     screen.line(line)
-            for line in _typed(command, width):
-                screen.line(line)
-            _step(command, Screen(screen.out, screen.out, human=True, width=width))
-            screen.line("")
+                status = _step(command, Screen(screen.out, screen.out, human=True, width=width))
+                screen.line("")
+            if status != _expected(command):
+                return status or OrderstateError.exit_status
     return 0
+
+
+def _expected(command: str) -> int:
+    """How a step ends if all is well: 0, but for the one that shows a refusal."""
+    return Refused.exit_status if command == _REFUSED else 0
 
 
 def _step(command: str, screen: Screen) -> int:

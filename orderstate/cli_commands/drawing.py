@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from shlex import join
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,6 @@ from orderstate.cli_commands import completion
 from orderstate.cli_commands.call import Call, called
 from orderstate.cli_commands.failing import UsageError
 from orderstate.diagram import Step, Walk, dot, mermaid, terminal
-from orderstate.errors import OrderstateError
 
 if TYPE_CHECKING:
     from orderstate.model import Flow, Tally
@@ -58,14 +56,21 @@ def diagram(
             "--order goes with the flow in force: it says what that order could do now, not with --flow",
             hint=call.command("diagram", "--flow", flow),
         )
-    _kept(flow, output)
-    chosen = _format(call, format, output)
+    if output is not None:
+        from orderstate import outputs
+
+        outputs.check(output, "-o")
+    again = _again(order, flow, counts=counts, ascii=ascii)
+    _kept(call, again, flow, output)
+    chosen = _format(call, again, format, output)
     drawn_flow = _flow(call, flow, stored=order is not None or counts)
     walk = None if order is None else walked(call, order)
     tallies = call.engine().tallies() if counts else None
     drawn = _drawn(call, chosen, drawn_flow, walk, tallies, ascii=ascii, filed=output is not None)
     if output is not None:
-        _write(Path(output), drawn)
+        from orderstate import outputs
+
+        outputs.write(output, drawn, "-o")
     if call.screen.json:
         call.screen.document(
             {
@@ -88,21 +93,31 @@ def diagram(
     return 0
 
 
-def _format(call: Call, format: str | None, output: str | None) -> str:
-    chosen = _ending(output) if format is None else format.casefold()
+def _again(order: str | None, flow: str | None, *, counts: bool, ascii: bool) -> list[str]:
+    """The words that draw the same once more, for hints: but for the format and the file."""
+    words = ["diagram"]
+    for option, value in (("--order", order), ("--flow", flow)):
+        words += [] if value is None else [option, value]
+    return [*words, *["--counts"] * counts, *["--ascii"] * ascii]
+
+
+def _format(call: Call, again: list[str], format: str | None, output: str | None) -> str:
+    chosen = _ending(call, again, output) if format is None else format.casefold()
     if chosen not in completion.FORMATS:
         known = ", ".join(completion.FORMATS)
-        raise UsageError(f"--format: {format!r} is not one of {known}", hint="orderstate diagram --format mermaid")
+        raise UsageError(
+            f"--format: {format!r} is not one of {known}", hint=call.command(*again, "--format", "mermaid")
+        )
     bare = output is None and not call.screen.json
     if chosen in _BINARY and bare and (call.screen.human or not hasattr(call.screen.out, "buffer")):
         raise UsageError(
             f"a {chosen.upper()} is no text for a terminal: name a file with -o, or pipe it",
-            hint=call.command("diagram", "-o", f"flow.{chosen}"),
+            hint=call.command(*again, "-o", f"flow.{chosen}"),
         )
     return chosen
 
 
-def _ending(output: str | None) -> str:
+def _ending(call: Call, again: list[str], output: str | None) -> str:
     """The format that a file's name says. Raises UsageError for one that says none."""
     if output is None:
         return "terminal"
@@ -111,12 +126,12 @@ def _ending(output: str | None) -> str:
         what = f"{ending!r} is not one of" if ending else "the name has no ending, such as"
         raise UsageError(
             f"-o: {what} {', '.join(_SUFFIXES)}",
-            hint=f"orderstate diagram -o {join([str(Path(output).with_suffix('.svg'))])}, or say which --format",
+            hint=f"{call.command(*again, '-o', str(Path(output).with_suffix('.svg')))}, or say which --format",
         )
     return _SUFFIXES[ending]
 
 
-def _kept(flow: str | None, output: str | None) -> None:
+def _kept(call: Call, again: list[str], flow: str | None, output: str | None) -> None:
     """A drawing may take the place of an older one, but not of the flow that it shows. Raises UsageError."""
     if flow is None or output is None:
         return
@@ -124,7 +139,7 @@ def _kept(flow: str | None, output: str | None) -> None:
     if source.exists() and target.exists() and source.samefile(target):
         raise UsageError(
             f"-o: {output} is the flow file itself, which the drawing would overwrite",
-            hint=f"orderstate diagram --flow {join([flow])} -o {join([str(target.with_suffix('.svg'))])}",
+            hint=call.command(*again, "-o", str(target.with_suffix(".svg"))),
         )
 
 
@@ -208,10 +223,3 @@ def walked(call: Call, order: str) -> Walk:
         Step(e.trigger, e.source, str(e.target), e.at, e.number) for e in found.events if e.source != e.target
     )
     return Walk(order, found.order.state, steps, engine.why(order).choices)
-
-
-def _write(file: Path, drawn: bytes) -> None:
-    try:
-        file.write_bytes(drawn)
-    except OSError as error:
-        raise OrderstateError(f"{file} cannot be written: {error.strerror}", code="output") from error

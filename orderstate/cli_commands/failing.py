@@ -21,6 +21,7 @@ _HINTS = {
     "unknown_strategy": "orderstate strategies",
     "unknown_setting": "orderstate config list",
     "unknown_facility_cost": "orderstate config list",
+    "unknown_facility": "orderstate facility list",
 }
 """What lists the names, where no name comes close to the one given."""
 
@@ -41,22 +42,40 @@ class Interrupted(OrderstateError):
     exit_status = 130
 
 
+_CHANGES_NOTHING = frozenset(
+    {
+        "config get", "config list", "diagram", "doctor", "events list", "events parked", "events show", "events tail",
+        "facility list", "flow check", "flow diff", "flow show", "history", "list", "notify check", "plan", "schema",
+        "show", "simulate", "stock list", "strategies", "subscribers list", "why",
+    }
+)  # fmt: skip
+"""Commands that only ask: after a Ctrl-C nothing can be half done, and there is nothing to repeat."""
+
 _WITHOUT_KEY = {
-    "orderstate run": "a scenario leaves nothing behind; commands that were answered are done, the next one may be",
-    "orderstate diagram": "nothing was changed",
-    "orderstate flow check": "nothing was changed",
-    "orderstate flow show": "nothing was changed",
-    "orderstate flow diff": "nothing was changed",
-    "orderstate scenario generate": "files that were written stay",
-    "orderstate history": "nothing was changed",
+    "run": "a scenario leaves nothing behind; commands that were answered are done, the next one may be",
+    "demo": "nothing of yours was touched",
+    "scenario generate": "every file was written, or none",
 }
 """What is known after a Ctrl-C in a command that takes no --key."""
+
+_KEYED = frozenset(
+    {
+        "advance", "cancel", "config set", "deliver", "facility add", "facility set", "fire", "flow use", "place",
+        "redirect", "ship", "split", "stock adjust", "stock receive", "tie", "untie",
+    }
+)  # fmt: skip
+"""Commands that take --key."""
 
 
 def interrupted(path: str) -> Interrupted:
     """The error of a Ctrl-C: it says what is known about what the command at this path was doing."""
-    keyed = "what was not acknowledged may or may not be done: repeat with the same --key"
-    return Interrupted(_WITHOUT_KEY.get(path, keyed))
+    command = path.removeprefix("orderstate ")
+    if command in _CHANGES_NOTHING:
+        return Interrupted("nothing was changed")
+    if command in _WITHOUT_KEY:
+        return Interrupted(_WITHOUT_KEY[command])
+    again = ": repeat with the same --key" if command in _KEYED else ""
+    return Interrupted(f"what was not acknowledged may or may not be done{again}")
 
 
 def unexpected(error: BaseException) -> OrderstateError:
@@ -77,8 +96,21 @@ def usage(error: TyperException, arguments: Sequence[str]) -> UsageError:
     option = getattr(error, "option_name", None)
     if type(error).__name__ == "NoSuchOption" and option is not None:
         return _no_such_option(option, path, context, arguments)
-    sentence = re.sub(r"\s+", " ", error.format_message()).strip().rstrip(".")
+    sentence = _no_number(error) or re.sub(r"\s+", " ", error.format_message()).strip().rstrip(".")
     return UsageError(sentence[:1].lower() + sentence[1:], hint=f"{path} --help")
+
+
+def _no_number(error: Any) -> str | None:
+    """What is wrong with a number, in the words of every other command; None for another error."""
+    parameter = getattr(error, "param", None)
+    kind = getattr(parameter, "type", None)
+    given = re.match(r"'(.*)' is not a valid|(\S+) is not in the range", str(getattr(error, "message", "")), re.DOTALL)
+    if given is None or parameter is None or getattr(kind, "name", None) not in ("integer", "int range"):
+        return None
+    least, most = getattr(kind, "min", None), getattr(kind, "max", None)
+    bounds = "" if least is None else f" from {least}" + (" on" if most is None else f" to {most}")
+    value = given[2] or repr(given[1])
+    return f"{max(parameter.opts, key=len)}: {value} is not a whole number{bounds}"
 
 
 def _no_such_option(option: str, path: str, context: Any, arguments: Sequence[str]) -> UsageError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sys
@@ -15,9 +14,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orderstate import outputs
 from orderstate.cli_commands.call import Call, called
 from orderstate.cli_commands.failing import UsageError, report
-from orderstate.errors import ExpectationFailed, InvalidInput, NotFound, OrderstateError, ReadOnly
+from orderstate.errors import ExpectationFailed, InvalidInput, NotFound, OrderstateError
 
 if TYPE_CHECKING:
     from orderstate.render.scenarios import Words
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BEGINS = re.compile(r"---|%YAML|[\"']?(scenario|about|world|steps)[\"']?\s*:")
 """How a scenario begins on stdin, where no file name tells it from commands."""
+_NAME_ONE = "name a file, or - for stdin"
 _ORDER = '{"lines": {"MUG": 2}, "to": "US"}'
 
 
@@ -46,6 +47,8 @@ def _named(file: str) -> str:
 
 def _opened(file: str) -> Any:
     if file == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed: there is nothing to read")
         return nullcontext(sys.stdin.buffer)
     _there(file)
     path = Path(file)
@@ -56,19 +59,27 @@ def _opened(file: str) -> Any:
 def _there(file: str) -> None:
     """Refuse what is no file. Raises NotFound and UsageError."""
     path = Path(file)
+    if not file:
+        raise UsageError("the name of the file is empty", hint=_NAME_ONE)
     if path.is_dir():
-        raise UsageError(
-            f"{file} is a folder: name files", hint=f"orderstate run {shlex.quote(str(path))}/*.scenario.yaml"
-        )
+        raise UsageError(f"{file} is a folder: name files", hint=_inside(path))
     if not path.exists():
-        raise NotFound(f"there is no file {file}", code="no_file", hint="name a file, or - for stdin", path=file)
+        raise NotFound(f"there is no file {file}", code="no_file", hint=_NAME_ONE, path=file)
+
+
+def _inside(folder: Path) -> str:
+    """What can be run of a folder, if anything."""
+    found = any(folder.glob("*.scenario.yaml"))
+    return f"orderstate run {shlex.quote(str(folder))}/*.scenario.yaml" if found else _NAME_ONE
 
 
 def documents(given: Iterable[str], name: str) -> Iterator[tuple[str, Any]]:
     """(where, value) of each JSON value: one to a line (NDJSON), or one whole, whose list is many.
 
-    A line that is no JSON gives the InvalidInput in place of a value.
+    What is no JSON, or gives a key twice, gives the InvalidInput in place of a value.
     """
+    from orderstate.engine.decoding import GivenTwiceError, decode
+
     stream = enumerate(given, 1)
     first = next(((n, line) for n, line in stream if line.strip()), None)
     if first is None:
@@ -77,7 +88,9 @@ def documents(given: Iterable[str], name: str) -> Iterator[tuple[str, Any]]:
     whole = text.lstrip().startswith("[")
     if not whole:
         try:
-            yield f"{name} line {begins}", json.loads(text)
+            yield f"{name} line {begins}", decode(text)
+        except GivenTwiceError as twice:
+            yield f"{name} line {begins}", twice.told(f"{name} line {begins}")
         except ValueError:
             whole = True
     if not whole:
@@ -85,7 +98,26 @@ def documents(given: Iterable[str], name: str) -> Iterator[tuple[str, Any]]:
             if line.strip():
                 yield f"{name} line {n}", _parsed(line, f"{name} line {n}")
         return
-    found = _parsed("".join([text, *(line for _, line in stream)]), name)
+    # Lines that stand before the first one that is not empty count, too.
+    yield from _items("\n" * (begins - 1) + text + "".join(line for _, line in stream), name)
+
+
+def _items(text: str, name: str) -> Iterator[tuple[str, Any]]:
+    """The same of one JSON value that goes over many lines."""
+    from orderstate.engine.decoding import GivenTwiceError, decode, decode_each
+
+    try:
+        found = decode(text)
+    except GivenTwiceError as twice:
+        if not text.lstrip().startswith("["):
+            yield name, twice.told(name)
+            return
+        for n, (line, one) in enumerate(decode_each(text), 1):
+            wrong = isinstance(one, GivenTwiceError)
+            yield f"{name} order {n}", one.told(f"{name} line {line}, order {n}") if wrong else one
+        return
+    except (ValueError, RecursionError):
+        found = _parsed(text, name)
     if isinstance(found, list):
         yield from ((f"{name} order {n}", one) for n, one in enumerate(found, 1))
     else:
@@ -93,8 +125,12 @@ def documents(given: Iterable[str], name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _parsed(text: str, where: str) -> Any:
+    from orderstate.engine.decoding import GivenTwiceError, decode
+
     try:
-        return json.loads(text)
+        return decode(text)
+    except GivenTwiceError as twice:
+        return twice.told(where)
     except json.JSONDecodeError as error:
         shown = text.splitlines()[error.lineno - 1] if text.strip() else ""
         place = f"column {error.colno}" if "\n" not in text.strip() else f"line {error.lineno}, column {error.colno}"
@@ -107,6 +143,8 @@ def place_all(call: Call, file: str, *, short: str | None, role: str, by: str | 
     """Place every order of a file, a transaction each, all attempted; the first exit status that is not 0."""
     from orderstate.engine.reading import read
 
+    if file != "-" and Path(file).is_dir():
+        raise UsageError(f"{file} is a folder: name a file of orders", hint=_NAME_ONE)
     engine = call.engine()
     given = {"short": short, "as": role, "by": by}
     defaults = {name: value for name, value in given.items() if value is not None}
@@ -160,12 +198,19 @@ def run(
         _writable(junit, [*files, *([keep_db] if keep_db is not None else [])])
     scripts: list[Scenario] = []
     streams: list[Iterable[str]] = []
+    mistakes: list[OrderstateError] = []
     for file in files:
-        found = _script(file)
+        try:
+            found = _script(file, mistakes)
+        except OrderstateError as error:  # the other files have something to say, too
+            mistakes.append(error)
+            continue
         if isinstance(found, tuple):
             scripts.extend(found)
         else:
             streams.append(found)
+    if mistakes:
+        return _told(call, mistakes)
     _agree(scripts, streams, batch, keep_db, junit)
     status = _play(call, scripts, keep_db, junit) if scripts else 0
     for stream in streams:
@@ -174,9 +219,28 @@ def run(
     return status
 
 
-def _script(file: str) -> tuple[Scenario, ...] | Iterable[str]:
-    """The scenarios of a file, read whole before anything runs; or its lines, if it holds commands."""
-    if file == "-":
+def _told(call: Call, mistakes: Sequence[OrderstateError]) -> int:
+    """Everything that is wrong with what was to be run, of which nothing is; the first exit status."""
+    for mistake in mistakes[:-1]:
+        report(mistake, call)
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    report(mistakes[-1], call)
+    return mistakes[0].exit_status
+
+
+def _script(file: str, mistakes: list[OrderstateError]) -> tuple[Scenario, ...] | Iterable[str]:
+    """The scenarios of a file, read whole before anything runs; or its lines, if it holds commands.
+
+    What is wrong with scenarios goes to `mistakes`. Raises NotFound, and UsageError for a folder.
+    """
+    if file.casefold().endswith((".yaml", ".yml")):
+        from orderstate.scenario import examine
+
+        if Path(file).is_dir():
+            _there(file)
+        scripts, wrong = examine(file)
+    else:
         given = lines(file)
         begin: list[str] = []
         for line in given:
@@ -185,27 +249,22 @@ def _script(file: str) -> tuple[Scenario, ...] | Iterable[str]:
                 break
         if not begin or not _BEGINS.match(begin[-1]):
             return chain(begin, given)
-        from orderstate.scenario import read_all
+        if file != "-":
+            raise UsageError(
+                f"{file} begins as a scenario does, but would be read as commands: the ending decides, "
+                "which is .scenario.yaml (or .yaml, .yml) for scenarios",
+                hint=f"orderstate run - < {shlex.quote(file)}",
+            )
+        from orderstate.scenario.reading import examine_text
 
-        try:
-            return read_all("".join([*begin, *given]), _named(file))
-        except InvalidInput as error:
-            error.hint = error.hint or "orderstate schema scenario"
-            raise
-    if file.casefold().endswith((".yaml", ".yml")):
-        from orderstate.scenario import load_all
-
-        if Path(file).is_dir():
-            _there(file)
-        try:
-            return load_all(file)
-        except InvalidInput as error:
-            # What is wrong with a flow file that the scenario names stands in that file, and says its name.
-            shown = "scenario" if error.sentence.startswith(file) else "flow"
-            error.hint = error.hint or f"orderstate schema {shown}"
-            raise
-    _there(file)  # before the database is opened, which lines() would come after
-    return lines(file)
+        scripts, wrong = examine_text("".join([*begin, *given]), _named(file))
+    unhinted = [error for error in wrong if error.hint is None and isinstance(error, InvalidInput)]
+    for error in unhinted[-1:]:  # once is enough
+        # What is wrong with a flow file that the scenario names stands in that file, and says its name.
+        shown = "scenario" if error.sentence.startswith(_named(file)) else "flow"
+        error.hint = f"orderstate schema {shown}"
+    mistakes += wrong
+    return scripts
 
 
 def _writable(junit: str, others: Sequence[str]) -> None:
@@ -215,12 +274,7 @@ def _writable(junit: str, others: Sequence[str]) -> None:
         raise UsageError(f"--junit would overwrite {junit}, which is named beside it", hint="--junit report.xml")
     if path.name.casefold().endswith((".yaml", ".yml")):
         raise UsageError(f"--junit writes XML: {junit} is called as scenarios are", hint="--junit report.xml")
-    if path.is_dir():
-        raise UsageError(f"--junit: {junit} is a folder, not a file", hint="--junit report.xml")
-    if not path.parent.is_dir():
-        raise NotFound(f"there is no folder {path.parent}", code="no_folder", path=junit)
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ReadOnly(f"{junit} cannot be written", path=junit)
+    outputs.check(junit, "--junit")
 
 
 def _agree(
@@ -293,10 +347,7 @@ def _as_xml(file: str | None, found: Iterable[Report | NotRun]) -> None:
         return
     from orderstate.scenario import junit
 
-    try:
-        Path(file).write_text(junit(found), encoding="utf-8")
-    except OSError as error:
-        raise ReadOnly(f"{file} cannot be written: {error.strerror}", path=file) from error
+    outputs.write(file, junit(found), "--junit")
 
 
 def _show(call: Call, found: Iterable[Words]) -> None:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from orderstate.model import Flow
     from orderstate.scenario import Scenario
 
-_STANDARD = "standard"
+_STANDARD, _STDIN = "standard", "stdin"
 
-_File = Annotated[str, typer.Argument(metavar="FILE", help="a flow file (YAML)", show_default=False)]
-_Shown = Annotated[str | None, typer.Argument(metavar="[FILE]", help="a flow file; without one the flow in force")]
+_File = Annotated[str, typer.Argument(metavar="FILE", help="a flow file (YAML), or - for stdin", show_default=False)]
+_Shown = Annotated[
+    str | None, typer.Argument(metavar="[FILE]", help="a flow file, or - for stdin; without one the flow in force")
+]
 
 
 def check(
@@ -42,9 +44,10 @@ def check(
     screen = call.screen
     if output is not None and not exhaustive:
         raise UsageError("-o goes with --exhaustive", hint=f"orderstate flow check --exhaustive {file} -o {output}")
-    flow, findings = _examined(file)
+    text = _piped(file)
+    flow, findings = _examined(file, text)
     broken = any(finding.level == "error" for finding in findings)
-    found = _explored(file) if exhaustive else None
+    found = _explored(file, text) if exhaustive else None
     failed = broken or flow is None or (found is not None and not isinstance(found, Proof))
     story = None if found is None or isinstance(found, Proof) or flow is None else _story(flow, found, file, output)
     if story is not None and output is not None:
@@ -72,7 +75,7 @@ def check(
             for number, step in enumerate(found.steps, 1):
                 screen.say(f"  {number}. {step.sentence}")
     if not findings:
-        screen.say(f"{file}: nothing is wrong")
+        screen.say(f"{file if text is None else _STDIN}: nothing is wrong")
     if story is not None:
         from orderstate.cli_commands import scripting
 
@@ -83,20 +86,35 @@ def check(
     return int(failed)
 
 
-def _examined(file: str) -> tuple[Flow | None, list[Finding]]:
+def _piped(file: str) -> str | None:
+    """The text on stdin, if that is the file. Raises InvalidInput."""
+    if file != "-":
+        return None
+    import sys
+
+    if sys.stdin is None:
+        raise UsageError("standard input is closed: there is nothing to read")
+    from orderstate.flow.tree import text_from
+
+    return text_from(sys.stdin.buffer, _STDIN, "flow")
+
+
+def _examined(file: str, text: str | None) -> tuple[Flow | None, list[Finding]]:
     """A flow with everything that is wrong with it; the standard one has no file, and nothing is wrong with it."""
-    from orderstate.flow import examine
+    from orderstate.flow import examine, examine_text
 
-    return (of_file(file), []) if file == _STANDARD else examine(file)
+    if file == _STANDARD:
+        return of_file(file), []
+    return examine(file) if text is None else examine_text(text, _STDIN)
 
 
-def _explored(file: str) -> Proof | Counterexample | None:
+def _explored(file: str, text: str | None) -> Proof | Counterexample | None:
     """What exploring a flow comes to, sound or not; None for one of which a part cannot be read."""
     from orderstate.errors import InvalidInput, NotFound
     from orderstate.flow import exhaustive
 
     try:
-        return exhaustive(of_file(file))
+        return exhaustive(of_file(file, text))
     except (InvalidInput, NotFound):
         return None  # told among the findings
 
@@ -107,7 +125,8 @@ def _story(flow: Flow, found: Counterexample, file: str, output: str | None) -> 
 
     from orderstate.scenario import from_counterexample
 
-    return from_counterexample(flow, found, file=os.path.relpath(file, Path(output or "x").parent))
+    named = None if file == "-" else os.path.relpath(file, Path(output or "x").parent)
+    return from_counterexample(flow, found, file=named)
 
 
 def _told(found: Counterexample, story: Scenario | None) -> dict[str, object]:
@@ -156,7 +175,9 @@ def diff(ctx: typer.Context, file: _File, other: _Shown = None) -> int:
 
 def use(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="a flow file (YAML), or standard", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="a flow file (YAML), standard, or - for stdin", show_default=False)
+    ],
     map: Annotated[
         list[str] | None,
         typer.Option(
@@ -193,15 +214,19 @@ def _named(call: Call, file: str | None) -> Flow:
     return call.flow() if file is None else of_file(file)
 
 
-def of_file(file: str) -> Flow:
-    """The flow of a file; `standard` names the standard flow. Raises NotFound, InvalidInput."""
+def of_file(file: str, text: str | None = None) -> Flow:
+    """The flow of a file, or of what it says; `standard` names the standard flow, `-` stdin.
+
+    Raises NotFound, InvalidInput.
+    """
     if file == _STANDARD:
         from orderstate.machine import STANDARD
 
         return STANDARD
-    from orderstate.flow import load
+    from orderstate.flow import load, read
 
-    return load(file)
+    said = _piped(file) if text is None else text
+    return load(file) if said is None else read(said, _STDIN)
 
 
 def _sound(call: Call, file: str) -> Flow:
@@ -209,7 +234,7 @@ def _sound(call: Call, file: str) -> Flow:
     from orderstate.engine.flowing import unsound
     from orderstate.model import Refusal
 
-    flow, findings = _examined(file)
+    flow, findings = _examined(file, _piped(file))
     wrong = [finding for finding in findings if finding.level == "error"]
     if flow is None or wrong:
         told = [
@@ -227,7 +252,9 @@ def _pairs(given: list[str]) -> dict[str, str]:
     for text in given:
         old, equals, new = (part.strip() for part in text.partition("="))
         if not old or not equals or not new:
-            raise UsageError(f"--map: {text!r} is not OLD=NEW", hint="--map pending=received")
+            raise UsageError(
+                f"--map: {text!r} is not OLD=NEW", hint=f"--map {join([old or 'OLD'])}={join([new or 'NEW'])}"
+            )
         if pairs.setdefault(old, new) != new:
             raise UsageError(f"--map: {old} goes to {pairs[old]} and to {new}", hint=f"--map {old}={new}")
     return pairs

@@ -91,7 +91,17 @@ MaxShipments = Annotated[
 ]
 Complete = Annotated[bool, typer.Option("--complete", help="the whole order or nothing")]
 WholeLines = Annotated[bool, typer.Option("--whole-lines", help="each line whole from one facility, or not at all")]
-File = Annotated[str, typer.Argument(metavar="FILE", help="a CSV file, may end in .gz", show_default=False)]
+
+
+def _named(file: str) -> str:
+    if not file:
+        raise UsageError("the name of the file is empty")
+    return file
+
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="a CSV file, may end in .gz", show_default=False, callback=_named)
+]
 Bad = Annotated[
     str, typer.Option("--bad", metavar="POLICY", help="refuse the whole file for one bad row, or keep the good rows")
 ]

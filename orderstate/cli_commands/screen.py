@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import RawIOBase, TextIOWrapper
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -32,12 +33,7 @@ class Screen:
     @classmethod
     def standard(cls) -> Screen:
         """The process's own streams, which never fail on a character that they cannot encode."""
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
-        # A stream that the caller closed is None: what goes there is not wanted.
-        out = sys.stdout if sys.stdout is not None else open(os.devnull, "w")  # noqa: SIM115 - lives as long as we do
-        err = sys.stderr if sys.stderr is not None else open(os.devnull, "w")  # noqa: SIM115 - lives as long as we do
+        out, err = _whole(sys.stdout), _whole(sys.stderr)
         return cls(out, err, human=out.isatty(), width=shutil.get_terminal_size().columns)
 
     @property
@@ -125,3 +121,19 @@ class Screen:
                 self.document(document(one))
         else:
             self.rows(columns, rows(found))
+
+
+def _whole(stream: TextIO | None) -> TextIO:
+    """The stream, writing all that it is given, whatever the characters.
+
+    Under PYTHONUNBUFFERED it lacks the layer that writes again what a disk or a pipe took only in part.
+    """
+    if stream is None:  # the caller closed it: what goes there is not wanted
+        return open(os.devnull, "w")
+    if isinstance(getattr(stream, "buffer", None), RawIOBase):
+        return open(
+            stream.fileno(), "w", buffering=1, encoding=stream.encoding, errors="backslashreplace", closefd=False
+        )
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream

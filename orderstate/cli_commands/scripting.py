@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orderstate import outputs
 from orderstate.cli_commands.call import Call, called
 from orderstate.cli_commands.failing import UsageError
-from orderstate.errors import InvalidInput, NotFound, ReadOnly, Refused
+from orderstate.errors import InvalidInput
 
 if TYPE_CHECKING:
     from orderstate.scenario import Scenario
@@ -58,11 +60,13 @@ def generate(
 
 
 def _kind(text: str) -> dict[str, Any]:
-    import json
+    from orderstate.engine.decoding import GivenTwiceError, decode
 
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = decode(text)
+    except GivenTwiceError as twice:
+        raise twice.told("--order") from twice
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise InvalidInput("order", text, f"fields of place in JSON, such as {_KIND}")
@@ -104,22 +108,30 @@ def write(call: Call, scenario: Scenario, file: str) -> None:
 
 
 def _write_all(call: Call, scenarios: Iterable[Scenario], folder: Path) -> None:
-    """A file for each, in a folder that is made if need be; where one is there already, none is written."""
+    """A file for each, in a folder that is made if need be: all, or none where one is there already."""
+    from orderstate.scenario import dump
+
     made = list(scenarios)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {folder} is a file: a folder is needed for {len(made)} scenarios", hint="-o scenarios")
-    for scenario in made:
-        _free(folder / scenario.source)
+    files = {str(folder / scenario.source): scenario for scenario in made}
+    content = {file: dump(scenario) for file, scenario in files.items()}
+    fresh = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ReadOnly(f"{folder} cannot be made: {error.strerror}", path=str(folder)) from error
-    for scenario in made:
-        path = folder / scenario.source
-        put(path, scenario)
-        if call.screen.json:
-            call.screen.document({"file": str(path), "scenario": scenario.title, "steps": len(scenario.steps)})
-    if not call.screen.json:
+        raise outputs.unwritable(folder, error) from error
+    try:
+        outputs.write_new(content)
+    except BaseException:
+        with suppress(OSError):  # somebody else may have put something there meanwhile
+            if fresh:
+                folder.rmdir()
+        raise
+    if call.screen.json:
+        for file, scenario in files.items():
+            call.screen.document({"file": file, "scenario": scenario.title, "steps": len(scenario.steps)})
+    else:
         call.screen.say(f"{folder}: {len(made)} scenarios")
     run_next(call, f"{folder}/*.scenario.yaml")
 
@@ -130,23 +142,9 @@ def run_next(call: Call, files: str) -> None:
         call.screen.word(f"next: orderstate run {files}")
 
 
-def _free(path: Path) -> None:
-    if path.exists():
-        raise Refused(f"{path} exists already", code="file_exists", hint="name another, or remove it", path=str(path))
-
-
 def put(path: Path, scenario: Scenario) -> None:
     """Write one scenario to a new file. Raises Refused where something is there, NotFound, ReadOnly."""
     from orderstate.scenario import dump
 
     named_as_scenario(str(path))
-    _free(path)
-    if not path.parent.is_dir():
-        raise NotFound(f"there is no folder {path.parent}", code="no_folder", path=str(path.parent))
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(dump(scenario))
-    except FileExistsError:
-        _free(path)
-    except OSError as error:
-        raise ReadOnly(f"{path} cannot be written: {error.strerror}", path=str(path)) from error
+    outputs.write_new({str(path): dump(scenario)})

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orderstate import outputs
 from orderstate.cli_commands import completion, options
 from orderstate.cli_commands.call import called
 from orderstate.cli_commands.failing import UsageError
@@ -63,16 +64,16 @@ def simulate(
     """In memory, on no database: each order is planned on what the ones before it have left."""
     call = called(ctx)
     screen = call.screen
-    from orderstate.history.simulate import STRATEGIES, Addition, check_writable, write_csv
+    from orderstate.history.simulate import STRATEGIES, Addition, write_csv
     from orderstate.history.simulate import simulate as run
 
     if report is not None:
         from orderstate.history.report_page import require_matplotlib
 
         require_matplotlib()
-        check_writable(report, "report")
+        outputs.check(report, "--report")
     if csv is not None:
-        check_writable(csv, "csv")
+        outputs.check(csv, "--csv")
     with progress(screen) as show:
         found = run(
             orders,

@@ -108,7 +108,7 @@ def _serve(call: Call, outcomes: Iterable[Answer | OrderstateError]) -> int:
 
 def _retie_all(call: Call, outcomes: Iterable[Answer | OrderstateError], dry_run: bool) -> int:
     from orderstate.errors import OrderstateError
-    from orderstate.render.words import minor
+    from orderstate.render.words import count, minor
 
     status, looked, changed, saved = 0, 0, 0, 0
     for outcome in outcomes:
@@ -123,7 +123,7 @@ def _retie_all(call: Call, outcomes: Iterable[Answer | OrderstateError], dry_run
     call.forget()
     if not call.screen.json:
         would = "would be planned anew, and would save" if dry_run else "planned anew, saving"
-        call.screen.word(f"{looked} tied orders looked at; {changed} {would} {minor(saved)} minor units")
+        call.screen.word(f"{count(looked, 'tied order')} looked at; {changed} {would} {minor(saved)} minor units")
         if dry_run and changed:
             call.next("tie", "--again", "--all")
             call.suggest()

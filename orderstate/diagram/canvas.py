@@ -17,6 +17,7 @@ _DOUBLE = {"u d ": "║", " r l": "═", " rd ": "╔", "  dl": "╗", "ur  ": "
 _DOUBLE_LEAVING = {"urd ": "╟", "u dl": "╢", " rdl": "╤", "ur l": "╧"}
 _ROUND = {"┌": "╭", "┐": "╮", "└": "╰", "┘": "╯"}
 
+START, START_ASCII = "●", "*"
 ARROWS = {"up": "▲", "right": "►", "down": "▼", "left": "◄"}
 ARROWS_ASCII = {"up": "^", "right": ">", "down": "v", "left": "<"}
 
@@ -60,16 +61,21 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def _fitting(text: str, width: int) -> int:
-    """How many characters of a text fit: broken behind a joint of the word if one lies in its later half."""
-    used = fits = joint = 0
+    """How many characters of a text fit: broken behind a parenthesis or comma if one lies in its later half, else
+    behind another joint there, so that a name stays whole if it can.
+    """
+    used = fits = joint = between = 0
     for i, char in enumerate(text):
         used += _columns(char)
         if used > width:
             break
         fits = i + 1
-        if char in "_-./:," and used * 2 > width:
-            joint = fits
-    return joint or max(1, fits)
+        if used * 2 > width:
+            if char in "(,":
+                between = fits
+            elif char in "_-./:":
+                joint = fits
+    return between or joint or max(1, fits)
 
 
 class Canvas:

@@ -5,7 +5,7 @@ Fits any flow into any width from 24 columns on: what is too long is wrapped, no
 
 from __future__ import annotations
 
-from orderstate.diagram.canvas import HEAVY, LIGHT, Canvas, cells, wrap
+from orderstate.diagram.canvas import HEAVY, LIGHT, START, START_ASCII, Canvas, cells, wrap
 from orderstate.diagram.chart import ARROW, ARROW_ASCII, Chart, Edge, describe, named
 from orderstate.diagram.layout import border, draw_start
 
@@ -25,9 +25,12 @@ def draw_cards(chart: Chart, canvas: Canvas, width: int) -> None:
             text = f"{named(edge.trigger, edge.taken)} {sign} {chart.nodes[edge.target].title}"
             written[edge.source].append(text)
     texts = [describe(node, ascii=canvas.ascii) for node in chart.nodes]
+    if chart.placed and chart.placed_in:
+        start = START_ASCII if canvas.ascii else START
+        texts[chart.placed_in].append(f"{start} {named('placed', chart.placed)}")
     longest = max(cells(line) for lines in (*texts, *written) for line in lines)
     inner = min(width - 4, longest)
-    draw_start(canvas, _STEM, chart.placed)
+    draw_start(canvas, _STEM, () if chart.placed_in else chart.placed)
     y = 2
     for node, lines, arrows, following in zip(chart.nodes, texts, written, below, strict=True):
         weight = border(node)

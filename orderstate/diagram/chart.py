@@ -85,7 +85,9 @@ class Chart(NamedTuple):
     edges: tuple[Edge, ...]
     """Edges of the spine first, then in the order of the flow."""
     placed: tuple[int, ...] = ()
-    """The number of the event that put the order into the initial state."""
+    """The number of the event that placed the order; nothing if it was placed in a state that the flow lacks."""
+    placed_in: int = 0
+    """The node where that was: another than the initial one if another flow was in force then."""
 
 
 def printable(text: str, *, ascii: bool = False) -> str:
@@ -198,8 +200,12 @@ def chart(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *,
         )
         for i, name in enumerate(order)
     )
-    placed = tuple(step.number for step in walk.steps if step.source is None) if walk is not None else ()
-    return Chart(nodes, len(spine), _edges(flow, walk, number, len(spine), ascii=ascii), placed)
+    edges = _edges(flow, walk, number, len(spine), ascii=ascii)
+    placing = [step for step in (walk.steps if walk is not None else ()) if step.source is None]
+    place = number.get(placing[0].target) if placing else None
+    if place is None:
+        return Chart(nodes, len(spine), edges)
+    return Chart(nodes, len(spine), edges, tuple(step.number for step in placing), place)
 
 
 def _spine(flow: Flow) -> list[str]:

@@ -83,14 +83,15 @@ class _Pen:
         return lines if note.remark is None else [*lines, "", *wrap(note.remark, self._width)]
 
     def _rows(self, rows: Sequence[tuple[str, str]]) -> list[str]:
-        """Two columns; one below the other where the second would be squeezed."""
+        """Two columns; one below the other where the second would be squeezed, or a word of it broken."""
         left = max((cells(first) for first, _ in rows), default=0)
         room = self._width - left - 4
         widest = max((cells(line) for _, second in rows for line in second.split("\n")), default=0)
+        longest = max((cells(word) for _, second in rows for word in second.split()), default=0)
         lines: list[str] = []
         for first, second in rows:
             parts = second.split("\n")
-            if widest <= room or room >= self._width // 2:
+            if widest <= room or (room >= self._width // 2 and longest <= room - 2):
                 wrapped = [line for part in parts for line in wrap(part, room, "  ")]
                 lines.append(f"  {first}{' ' * (left - cells(first))}  {wrapped[0]}")
                 lines += [f"{' ' * (left + 4)}{line}" for line in wrapped[1:]]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orderstate.diagram.canvas import wrap
 from orderstate.diagram.chart import ARROW, Chart, Counts, Edge, Node, Walk, caption, chart, describe, named, printable
-from orderstate.diagram.notes import Note, notes
+from orderstate.diagram.notes import ARROWS, Note, notes
 from orderstate.diagram.palette import FAINT, INK, PAPER, POSSIBLE, QUIET, STATES, TAKEN
 
 if TYPE_CHECKING:
@@ -27,13 +27,12 @@ _THIN, _LONGEST = 1.05, 400
 """A flow with at most so many arrows for each state is a chain; and so many of them are drawn at most."""
 _FAN, _ROW = 8, 8
 """So many arrows of one trigger to one state are a fan; so many boxes stand side by side that no arrow holds."""
+_LOOPED, _LOOP = 4, 0.36
+"""Where a state has several loops, each is led around the label of the one before, closely: spaces behind that label,
+and how high the state is for each loop, in inches."""
 _SPARE = 100
 """Columns that the last part of a row spans. Graphviz shares spare room among all columns of a table, those too, so
 next to nothing of it comes between the parts."""
-_ARROWS = Note(
-    "arrows",
-    (("thick", "taken, with the number of the event"), ("solid, green", "possible now"), ("dashed", "neither")),
-)
 
 
 def dot(
@@ -69,11 +68,11 @@ def dot(
         f'        {_quoted(start)} [shape=circle, style=filled, label="", width=0.17, color="{QUIET}", '
         f'fillcolor="{QUIET}", group=path];',
     ]
-    lines += [f"        {_quoted(n.name)} [{_node(n, on_path=n.number < drawn.spine)}];" for n in drawn.nodes]
-    marks = ["weight=20", *_edge(drawn.placed, walk, possible=False)]
-    if drawn.placed:
-        marks.insert(0, _label("placed", drawn.placed))
-    lines.append(f"        {_quoted(start)} -> {_quoted(drawn.nodes[0].name)} [{', '.join(marks)}];")
+    lines += [f"        {_quoted(node.name)} [{_node(node, drawn)}];" for node in drawn.nodes]
+    lines += [
+        f"        {_quoted(start)} -> {_quoted(drawn.nodes[number].name)} [{', '.join(marks)}];"
+        for number, marks in _starts(drawn, walk)
+    ]
     lines += [_arrow(edge, drawn, walk) for edge in drawn.edges if edge not in told]
     if told:
         lines += _rows_of_boxes(drawn, told)
@@ -120,8 +119,18 @@ def _rows_of_boxes(drawn: Chart, told: frozenset[Edge]) -> list[str]:
     return [f"        {_quoted(above)} -> {_quoted(below)} [style=invis];" for above, below in pairs]
 
 
+def _starts(drawn: Chart, walk: Walk | None) -> Iterator[tuple[int, list[str]]]:
+    """The arrows from the start: to the initial state, and to the one where an order was placed if that is another."""
+    if not drawn.placed or drawn.placed_in:
+        yield 0, ["weight=20", *_edge((), walk, possible=False)]
+    if drawn.placed:
+        on_path = [] if drawn.placed_in else ["weight=20"]
+        yield drawn.placed_in, [_label("placed", drawn.placed), *on_path, *_edge(drawn.placed, walk, possible=False)]
+
+
 def _arrow(edge: Edge, drawn: Chart, walk: Walk | None) -> str:
-    marks = [_label(edge.trigger, edge.taken)]
+    looped = edge.source == edge.target and _loops(drawn, edge.source) > 1
+    marks = [_label(edge.trigger, edge.taken, _LOOPED if looped else 0)]
     if edge.target == edge.source + 1 and edge.target < drawn.spine:
         marks.append("weight=20")
     marks += _sides(edge, drawn) + _edge(edge.taken, walk, possible=edge.possible)
@@ -129,10 +138,15 @@ def _arrow(edge: Edge, drawn: Chart, walk: Walk | None) -> str:
     return f"        {ends} [{', '.join(marks)}];"
 
 
-def _label(trigger: str, taken: tuple[int, ...]) -> str:
-    """With spaces on both sides, which keep it off the line."""
+def _loops(drawn: Chart, number: int) -> int:
+    """How many arrows lead from a state to itself."""
+    return sum(edge.source == edge.target == number for edge in drawn.edges)
+
+
+def _label(trigger: str, taken: tuple[int, ...], more: int = 0) -> str:
+    """With spaces on both sides, which keep it off the line, and so many more behind it."""
     space = "\u00a0" * (2 if taken else 1)
-    return f"label=<{space}{_html(named(trigger, taken))}{space}>"
+    return f"label=<{space}{_html(named(trigger, taken))}{space}{chr(0xA0) * more}>"
 
 
 def _sides(edge: Edge, drawn: Chart) -> list[str]:
@@ -147,7 +161,7 @@ def _sides(edge: Edge, drawn: Chart) -> list[str]:
     return ["tailport=e"] if several else []
 
 
-def _node(node: Node, *, on_path: bool) -> str:
+def _node(node: Node, drawn: Chart) -> str:
     paint = STATES[node.stock]
     title, *rest = map(_html, describe(node))
     gap = '<br/><font point-size="3"> </font><br/>'
@@ -160,8 +174,11 @@ def _node(node: Node, *, on_path: bool) -> str:
         marks.append("penwidth=2.5")
     if node.final:
         marks.append("peripheries=2")
-    if on_path:
+    if node.number < drawn.spine:
         marks.append("group=path")
+    loops = _loops(drawn, node.number)
+    if loops > 1:
+        marks.append(f"height={loops * _LOOP:.2f}")
     return ", ".join(marks)
 
 
@@ -185,7 +202,7 @@ def _above(text: str) -> str:
 
 def _below(flow: Flow, walk: Walk | None, counts: Counts | None, more: list[Note]) -> str:
     """The notes as one table of two columns, each note under its title."""
-    told = [*([] if walk is None else [_ARROWS]), *notes(flow, walk, counts), *more]
+    told = [*([] if walk is None else [ARROWS]), *notes(flow, walk, counts), *more]
     if not told:
         return '""'
     folded = [[(_folded(first, _LEFT), _folded(second, _RIGHT)) for first, second in note.rows] for note in told]

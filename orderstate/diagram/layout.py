@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orderstate.diagram.canvas import DOUBLE, HEAVY, LIGHT, Canvas, cells
+from orderstate.diagram.canvas import DOUBLE, HEAVY, LIGHT, START, START_ASCII, Canvas, cells
 from orderstate.diagram.chart import Chart, Node, describe, named
 from orderstate.diagram.routes import Box, Channel, Net, Pin, pin_order
 
@@ -31,7 +31,7 @@ def draw_below(canvas: Canvas, box: Box, x: int, next_y: int) -> None:
 
 def draw_start(canvas: Canvas, x: int, placed: Sequence[int]) -> None:
     """The mark of the initial state, in the two rows above it; `placed` holds the number of the event that placed."""
-    canvas.write(x, 0, "*" if canvas.ascii else "●")
+    canvas.write(x, 0, START_ASCII if canvas.ascii else START)
     if placed:
         canvas.write(x + 2, 0, named("placed", placed))
     canvas.arrow(x, 1, "down")
@@ -87,7 +87,7 @@ class Layout:
                     canvas.write(x + 2, row, line)
                 if box.below:
                     draw_below(canvas, box, x + width // 2, column[i + 1].y)
-        draw_start(canvas, main_x + self._main_width // 2, self._chart.placed)
+        draw_start(canvas, main_x + self._main_width // 2, () if self._chart.placed_in else self._chart.placed)
         self._west.draw(canvas, margin)
         self._middle.draw(canvas, main_x + self._main_width)
         self._east.draw(canvas, side_x + self._side_width)
@@ -123,6 +123,11 @@ class Layout:
                 net.pin(boxes[number], left_wall=left_wall, out=out, taken=edge.taken)
         for net in nets.values():
             net.name_pins()
+        if self._chart.placed and self._chart.placed_in:
+            column, i = place[self._chart.placed_in]
+            channel = "east" if column else "west"
+            nets[channel, "placed", -1] = net = Net("placed", len(nets))
+            net.begin((self._main, self._side)[column][i], left_wall=bool(column), taken=self._chart.placed)
         west, middle, east = ([n for key, n in nets.items() if key[0] == c] for c in ("west", "middle", "east"))
         return Channel(west, from_left=False), Channel(middle), Channel(east)
 

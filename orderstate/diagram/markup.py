@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orderstate.diagram.chart import ARROW, Counts, Walk, caption, chart, describe, named
-from orderstate.diagram.notes import Note, notes
+from orderstate.diagram.notes import ARROWS, Note, notes
 from orderstate.diagram.palette import POSSIBLE_ANYWHERE, QUIET, STATES, TAKEN_ANYWHERE
 
 if TYPE_CHECKING:
@@ -26,19 +26,22 @@ def mermaid(flow: Flow, walk: Walk | None = None, counts: Counts | None = None) 
     not one of the flow's.
     """
     drawn = chart(flow, walk, counts)
-    lines = ["---", *_CONFIG, "---", "flowchart TB", '    start((" ")):::start']
-    if walk is not None or counts is not None:
-        lines.insert(1, f'title: "{_yaml(caption(flow, walk, counts))}"')
+    title = f'title: "{_yaml(caption(flow, walk, counts))}"'
+    lines = ["---", title, *_CONFIG, "---", "flowchart TB", '    start((" ")):::start']
     for node in drawn.nodes:
         opening, closing = ('(["', '"])') if node.final else ('("', '")')
         text = "<br/>".join(map(_text, describe(node)))
         lines.append(f"    s{node.number}{opening}{text}{closing}:::{node.stock}")
-    placed = f'|"{_text(named("placed", drawn.placed))}"|' if drawn.placed else ""
-    lines.append(f"    start {_link(drawn.placed, walk, possible=False)}{placed} s0")
+    starts: list[tuple[int, tuple[int, ...]]] = [(0, ())] if not drawn.placed or drawn.placed_in else []
+    starts += [(drawn.placed_in, drawn.placed)] if drawn.placed else []
+    for number, taken in starts:
+        label = f'|"{_text(named("placed", taken))}"|' if taken else ""
+        lines.append(f"    start {_link(taken, walk, possible=False)}{label} s{number}")
     for edge in drawn.edges:
         text = _text(named(edge.trigger, edge.taken))
         lines.append(f'    s{edge.source} {_link(edge.taken, walk, possible=edge.possible)}|"{text}"| s{edge.target}')
-    told = [line for note in notes(flow, walk, counts, params=False) for line in _told(note)]
+    legend = [] if walk is None else [ARROWS]
+    told = [line for note in (*legend, *notes(flow, walk, counts)) for line in _told(note)]
     if told:
         lines.append(f'    notes["{"<br/>".join(told)}"]:::notes')
         lines.append(f"    s{max(drawn.spine - 1, 0)} ~~~ notes")  # an arrow that is not drawn puts them below the path
@@ -58,7 +61,7 @@ def mermaid(flow: Flow, walk: Walk | None = None, counts: Counts | None = None) 
         if chosen:
             lines.append(f"    classDef {name} {style}")
             lines.append(f"    class {','.join(f's{node.number}' for node in chosen)} {name}")
-    arrows = [(drawn.placed, False), *((edge.taken, edge.possible) for edge in drawn.edges)]
+    arrows = [*((taken, False) for _, taken in starts), *((edge.taken, edge.possible) for edge in drawn.edges)]
     for style, links in (
         (f"stroke:{TAKEN_ANYWHERE},stroke-width:3px", [i for i, (taken, _) in enumerate(arrows) if taken]),
         (f"stroke:{POSSIBLE_ANYWHERE}", [i for i, (taken, possible) in enumerate(arrows) if possible and not taken]),
@@ -75,10 +78,11 @@ def _link(taken: tuple[int, ...], walk: Walk | None, *, possible: bool) -> str:
 
 
 def _told(note: Note) -> list[str]:
-    """A note's lines: its title, then what stands under it."""
+    """A note's lines: its title, what stands under it, and its remark."""
     pairs = [(first, line) for first, second in note.rows for line in second.split("\n")]
     rows = [f"{first} {line}" if line.startswith(ARROW) else f"{first}  {line}" for first, line in pairs]
-    return [f"<b>{_text(note.title)}</b>", *(_text(row.replace("  ", " · ")) for row in rows)]
+    remark = [] if note.remark is None else [note.remark]
+    return [f"<b>{_text(note.title)}</b>", *(_text(row.replace("  ", " · ")) for row in (*rows, *remark))]
 
 
 # What stays as it is: letters and digits, a joint between two of them, single spaces, and signs that mean nothing where

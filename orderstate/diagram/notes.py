@@ -23,15 +23,20 @@ class Note(NamedTuple):
     between the parts of a column cannot see to that. A first part is a number."""
 
 
-def notes(
-    flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *, params: bool = True, ascii: bool = False
-) -> list[Note]:
-    """Everything that belongs below a drawing, in order. `params`: with the parameters of guards."""
+ARROWS = Note(
+    "arrows",
+    (("thick", "taken, with the number of the event"), ("solid, green", "possible now"), ("dashed", "neither")),
+)
+"""How the arrows of an order's walk are told apart where there is colour."""
+
+
+def notes(flow: Flow, walk: Walk | None = None, counts: Counts | None = None, *, ascii: bool = False) -> list[Note]:
+    """Everything that belongs below a drawing, in order."""
     found: list[Note | None] = [] if walk is None else [_path(flow, walk, ascii=ascii)]
     if walk is not None and walk.choices:
         found += [_possible(flow, walk.choices, ascii=ascii), _blocked(flow, walk, ascii=ascii)]
     else:
-        found.append(_guards(flow, params=params, ascii=ascii))
+        found.append(_guards(flow, ascii=ascii))
     found += [_timers(flow, walk, ascii=ascii), _elsewhere(flow, counts or {}, ascii=ascii)]
     return [note for note in found if note is not None]
 
@@ -84,9 +89,9 @@ def _reasons(choice: Choice, present: str, *, ascii: bool) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _guards(flow: Flow, *, params: bool, ascii: bool) -> Note | None:
+def _guards(flow: Flow, *, ascii: bool) -> Note | None:
     """Which guards each trigger asks, in the order in which its transitions are tried."""
-    rows = guard_rows(flow, params=params, ascii=ascii)
+    rows = guard_rows(flow, ascii=ascii)
     pairs = [(t.trigger, source) for t in flow.transitions for source in t.sources]
     several = len(set(pairs)) < len(pairs)
     remark = "Where a trigger has several targets, the first whose guards agree is taken." if several else None
@@ -117,7 +122,7 @@ def _elsewhere(flow: Flow, counts: Counts, *, ascii: bool) -> Note | None:
     return Note("in states that this flow lacks", rows) if rows else None
 
 
-def guard_rows(flow: Flow, *, params: bool = True, ascii: bool = False) -> list[tuple[str, str]]:
+def guard_rows(flow: Flow, *, ascii: bool = False) -> list[tuple[str, str]]:
     """What each guarded trigger asks, in the order in which transitions are tried: `cancel`, `[goods_still_here]`.
 
     Where the trigger alone does not tell which transition is meant, its target is named, and its sources if need be.
@@ -133,14 +138,14 @@ def guard_rows(flow: Flow, *, params: bool = True, ascii: bool = False) -> list[
             if len({t.target for t in same}) < len(same):
                 name += " from " + ", ".join(shown[source] for source in transition.sources)
             name += f" {ARROW_ASCII if ascii else ARROW} {shown[transition.target]}"
-        asked = ", ".join(_guard(use, params=params, ascii=ascii) for use in transition.guards)
+        asked = ", ".join(_guard(use, ascii=ascii) for use in transition.guards)
         rows.append((name, f"[{asked}]"))
     return rows
 
 
-def _guard(use: GuardUse, *, params: bool, ascii: bool) -> str:
+def _guard(use: GuardUse, *, ascii: bool) -> str:
     name = printable(use.name, ascii=ascii)
-    if not (params and use.params):
+    if not use.params:
         return name
     given = (f"{printable(key, ascii=ascii)}={printable(value, ascii=ascii)}" for key, value in use.params.items())
     return f"{name}({', '.join(given)})"

@@ -72,48 +72,58 @@ def unseen(flow: Flow, walk: Walk | None = None, counts: Counts | None = None) -
 
 
 def _clearest(flow: Flow, walk: Walk | None, counts: Counts | None, format: str) -> list[bytes]:
-    """The first drawing in which no line runs through a label or a box, else the one with the fewest; and its layout.
+    """The first drawing in which nothing touches a label or a box, else the one with the fewest; and its layout.
 
-    Where there is more room, Graphviz leads its lines elsewhere, and whether that is better shows only when it is done.
+    A label that something touches is moved along its line. Where that does not do, there is more room: Graphviz leads
+    its lines elsewhere then, and whether that is better shows only when it is done.
     """
     import json
 
-    from orderstate.diagram.clearing import crossings
+    from orderstate.diagram.clearing import Sketch, count
+    from orderstate.diagram.placing import pinned, placed
 
-    fewest, best = None, None
+    fewest: int | None = None
+    best: list[bytes] = []
+    moved: str | None = None
     arrows = sum(len(transition.sources) for transition in flow.transitions)
     for gaps in _TRIES if arrows <= MOST_TRIED else _TRIES[:1]:
         text = dot(flow, walk, counts, face=_FACE, gaps=gaps, most=MOST_DRAWN)
         if format == "png":
             text = text.replace("graph [", f"graph [dpi={DENSITY}, ", 1)
         found = paint(text, format, "json")
-        crossed = crossings(json.loads(found[1]))
-        if fewest is None or best is None or crossed < fewest:
-            fewest, best = crossed, found
-        if not crossed:
+        layout = json.loads(found[1])
+        sketch = Sketch(layout)
+        moves = placed(sketch)
+        touched = count(sketch.touches())
+        if fewest is None or touched < fewest:
+            fewest, best, moved = touched, found, pinned(text, layout, moves) if moves else None
+        if not touched:
             break
-    assert best is not None, "there is always a first try"
-    return best
+    return best if moved is None else paint(moved, format, "json", placed=True)
 
 
-def paint(text: str, *formats: str) -> list[bytes]:
-    """What Graphviz makes of a drawing in its language, in each of its formats. Raises NotInstalled."""
+def paint(text: str, *formats: str, placed: bool = False) -> list[bytes]:
+    """What Graphviz makes of a drawing in its language, in each of its formats.
+
+    `placed`: the drawing says where everything is. Raises NotInstalled, and OrderstateError (`picture`, `disk_full`).
+    """
     import subprocess
     from importlib.util import find_spec
     from shutil import copyfile
-    from tempfile import TemporaryDirectory
+
+    from orderstate.outputs import temporary
 
     if find_spec("pygraphviz") is None:
         raise _missing("is not installed")
-    with TemporaryDirectory(prefix="orderstate-") as folder:
-        configuration = Path(folder) / "fonts.conf"
-        configuration.write_text(_fonts(text, folder), encoding="utf-8")
+    with temporary("orderstate-") as folder:
+        configuration = folder / "fonts.conf"
+        configuration.write_text(_fonts(text, str(folder)), encoding="utf-8")
         # A copy, because fontconfig leaves files of its own beside the fonts that it reads.
-        copyfile(FONT, Path(folder) / FONT.name)
+        copyfile(FONT, folder / FONT.name)
         found = os.pathsep.join(place for place in sys.path if place)
         done = subprocess.run(
             # -P: what lies in the working directory is no module of ours.
-            [sys.executable, "-P", str(Path(__file__).with_name("painter.py")), *formats],
+            [sys.executable, "-P", str(Path(__file__).with_name("painter.py")), *["--placed"] * placed, *formats],
             input=text.encode(),
             capture_output=True,
             check=False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
-from orderstate.diagram.canvas import HEAVY, LIGHT, Canvas, cells
+from orderstate.diagram.canvas import HEAVY, LIGHT, START, START_ASCII, Canvas, cells
 from orderstate.diagram.chart import Edge, Node, named
 
 _SEARCHED = 8
@@ -53,7 +53,9 @@ class Pin:
 
 
 class Net:
-    """One trigger into one target, as far as it runs in one channel. The first pin is the target's."""
+    """One trigger into one target, as far as it runs in one channel. The first pin is the target's, and the only one
+    where an order was placed, which came from no state.
+    """
 
     __slots__ = ("number", "pins", "track", "trigger")
 
@@ -71,6 +73,11 @@ class Net:
             self.pins.append(pin)
             (box.east if left_wall else box.west).append(pin)
         pin.taken = sorted({*pin.taken, *taken})
+
+    def begin(self, box: Box, *, left_wall: bool, taken: Sequence[int]) -> None:
+        """Lead the net to a box out of nothing."""
+        self.pin(box, left_wall=left_wall, out=False, taken=taken)
+        self.pins[0].label = named(self.trigger, taken)
 
     def name_pins(self) -> None:
         """Put the trigger where it is read first: at the sources, or at the target if those are across the channel."""
@@ -183,7 +190,12 @@ class Channel:
 
     def widen(self, beside: int = 0) -> None:
         """Make room for the labels, and for one that reaches `beside` columns in from a box."""
-        labels = [cells(pin.label) + (4 if pin.out else 5) for net in self.nets for pin in net.pins if pin.label]
+        labels = [
+            cells(pin.label) + (4 if pin.out else 5 if len(net.pins) > 1 else 6)
+            for net in self.nets
+            for pin in net.pins
+            if pin.label
+        ]
         self.zone = max([2 if self.nets else 0, beside, *labels])
 
     def assign(self) -> None:
@@ -220,7 +232,10 @@ class Channel:
                     self._run(canvas, x, pin, net.pins[0], HEAVY)
         for net in self.nets:
             for pin in net.pins:
-                self._finish(canvas, x, pin)
+                if len(net.pins) > 1:
+                    self._finish(canvas, x, pin)
+                else:
+                    self._start(canvas, x, pin)
 
     def _track_x(self, x: int, net: Net) -> int:
         away = self.zone + net.track * self.pitch
@@ -242,6 +257,14 @@ class Channel:
                 wall += 1 if pin.left_wall else -1
             canvas.across(wall, track, pin.row, weight)
         canvas.down(track, source.row, target.row, weight)
+
+    def _start(self, canvas: Canvas, x: int, pin: Pin) -> None:
+        wall, away = self._wall_x(x, pin), 1 if pin.left_wall else -1
+        canvas.across(wall + away, wall + 3 * away, pin.row, HEAVY)
+        canvas.arrow(wall + away, pin.row, "left" if pin.left_wall else "right")
+        sign = START_ASCII if canvas.ascii else START
+        text = f" {pin.label} {sign}" if pin.left_wall else f"{sign} {pin.label} "
+        canvas.write(wall + 3 if pin.left_wall else wall - 2 - cells(text), pin.row, text)
 
     def _finish(self, canvas: Canvas, x: int, pin: Pin) -> None:
         wall = self._wall_x(x, pin)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from shlex import join
 from typing import Any
 
 from orderstate.allocation.reduce import reduce
@@ -11,11 +12,13 @@ from orderstate.engine.answer import Answer
 from orderstate.engine.commands import Cancel, Fire, Redirect, Split, typed
 from orderstate.engine.moving import fire, release, split_off, without
 from orderstate.engine.session import Session, answer
-from orderstate.errors import Conflict, NotFound, Refused
+from orderstate.errors import Blocker, Conflict, NotFound, Refused
 from orderstate.geo import destination
 from orderstate.guards import goods_still_here
 from orderstate.model import Allocation, Order, Plan, Refusal, Standing, Stock
 from orderstate.store import events, orders, stock
+
+_LEFT = "goods_still_here"
 
 
 def cancel(s: Session, c: Cancel) -> Answer:
@@ -24,9 +27,14 @@ def cancel(s: Session, c: Cancel) -> Answer:
         order = s.order(c.order, c.if_version)
         if dict(c.lines) != {line.sku: line.open for line in order.lines if line.open}:
             return _reduce(s, c, order)
-    done = fire(
-        s, Fire(order=c.order, trigger="cancel", reason=c.reason, if_version=c.if_version, role=c.role, by=c.by)
-    )
+    try:
+        done = fire(
+            s, Fire(order=c.order, trigger="cancel", reason=c.reason, if_version=c.if_version, role=c.role, by=c.by)
+        )
+    except Refused as refused:
+        if not c.lines:
+            raise
+        raise s.machine.refused(order, "cancel", _still_there(s, refused.blocked, c.lines)) from refused
     return Answer({**done.document, "command": c.name})
 
 
@@ -34,7 +42,7 @@ def _reduce(s: Session, c: Cancel, order: Order) -> Answer:
     facts = s.facts(order)
     taken, refusals = s.machine.ask(order, "cancel", facts)
     if taken is None:
-        raise s.machine.refused(order, "cancel", refusals)
+        raise s.machine.refused(order, "cancel", _still_there(s, refusals, c.lines))
     open_units = {line.sku: line.open for line in order.lines}
     for sku, units in c.lines:
         if sku not in open_units:
@@ -64,6 +72,31 @@ def _reduce(s: Session, c: Cancel, order: Order) -> Answer:
     return answer(c.name, order, after, [f"{order.id}:{number}"], **payload)
 
 
+def _still_there(s: Session, refusals: Iterable[Blocker], lines: Iterable[tuple[str, int]]) -> list[Refusal]:
+    """The refusals of a partial cancel: where goods have left, a child that still has some of these units is named."""
+    found = []
+    for r in refusals:
+        remedy = r.remedy
+        if r.code == _LEFT:
+            parts = ((child, _part_of(s, child, lines)) for child in _children(r))
+            remedy = next((f"orderstate cancel {join([child, *words])}" for child, words in parts if words), None)
+        found.append(Refusal(r.code, r.sentence, remedy, r.values))
+    return found
+
+
+def _part_of(s: Session, child: str, lines: Iterable[tuple[str, int]]) -> list[str]:
+    """The options that cancel what an order has of these lines."""
+    there = {line.sku: line.open for line in orders.read(s.tx, child).lines}
+    units = [(sku, min(n, there.get(sku, 0))) for sku, n in lines]
+    return [word for sku, n in units if n for word in ("--line", f"{sku}:{n}")]
+
+
+def _children(refusal: Blocker) -> list[str]:
+    """The orders split off that are still here, of a refusal by goods_still_here."""
+    found = refusal.values.get("open_children")
+    return [str(child) for child in found] if isinstance(found, list) else []
+
+
 def _release_some(s: Session, order: Order, number: int, cancelled: Mapping[str, int]) -> list[list[object]]:
     held = orders.allocations(s.tx, order.serial)
     cost = s.network.unit_cost(order.destination, {line.sku: line.grams for line in order.lines})
@@ -77,7 +110,7 @@ def redirect(s: Session, c: Redirect) -> Answer:
     """Send the order elsewhere: OrderRedirected. A tied order is planned again, whole or not at all."""
     order = s.order(c.order, c.if_version)
     to = destination(c.to)
-    _still_changeable(s, order, c.name)
+    _still_changeable(s, order, c.name, "--to", c.to)
     if to == order.destination:
         return answer(c.name, order, order, [], destination=c.to)
     number = order.version + 1
@@ -107,7 +140,7 @@ def redirect(s: Session, c: Redirect) -> Answer:
 def split(s: Session, c: Split) -> Answer:
     """Let one facility's part of a tied order move by itself: OrderSplit; the child's OrderPlaced, InventoryTied."""
     order = s.order(c.order, c.if_version)
-    _still_changeable(s, order, c.name)
+    _still_changeable(s, order, c.name, "--facility", c.facility)
     held = orders.allocations(s.tx, order.serial)
     moved = [a for a in held if a.facility == c.facility]
     if not moved or len(moved) == len(held):
@@ -161,12 +194,22 @@ def _nothing_to_split(s: Session, order: Order, facility: str, held: tuple[Alloc
     return s.machine.refused(order, "split", [refusal])
 
 
-def _still_changeable(s: Session, order: Order, command: str) -> None:
-    """Refuse what is final or has left."""
-    asked = (s.machine.ended(order), goods_still_here(order, s.facts(order), {}))
-    refusals = [refusal for refusal in asked if refusal is not None]
+def _still_changeable(s: Session, order: Order, command: str, *words: str) -> None:
+    """Refuse what is final or has left. The same command, with these words, is the remedy for a child still here."""
+    left = goods_still_here(order, s.facts(order), {})
+    if left is not None:
+        children = (child for child in _children(left) if command != "split" or _has_to_split(s, child, words[-1]))
+        child = next(children, None)
+        left = replace(left, remedy=f"orderstate {command} {join([child, *words])}" if child else None)
+    refusals = [refusal for refusal in (s.machine.ended(order), left) if refusal is not None]
     if refusals:
         raise s.machine.refused(order, command, refusals)
+
+
+def _has_to_split(s: Session, order_id: str, facility: str) -> bool:
+    """True where something, but not everything, of an order comes from the facility."""
+    held = orders.allocations(s.tx, orders.read(s.tx, order_id).serial)
+    return 0 < sum(a.facility == facility for a in held) < len(held)
 
 
 def _stay(s: Session, before: Order, after: Order, kind: str, trigger: str, payload: Mapping[str, Any]) -> Order:

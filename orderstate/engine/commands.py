@@ -92,7 +92,7 @@ def line_items(given: Mapping[str, object] | Iterable[tuple[str, object]]) -> tu
         code = sku_code(sku)
         units[code] = quantity("quantity", units.get(code, 0) + quantity("quantity", asked))
     if not units:
-        raise InvalidInput("lines", [], "at least one SKU with its quantity", hint="--line SKU:QTY")
+        raise InvalidInput("lines", [], 'at least one SKU with its quantity, such as {"MUG": 2}')
     if len(units) > MAX_LINES:
         raise InvalidInput("lines", len(units), f"at most {MAX_LINES} different SKUs")
     return tuple(sorted(units.items()))

@@ -39,7 +39,8 @@ def in_force(document: str | None) -> Machine:
     except (NotFound, InvalidInput) as error:
         raise NotInstalled(
             f"the flow in force, {kept['name']}, cannot be used here: {error.sentence}",
-            hint="install what offers it, or put another flow in force: orderstate flow use FILE",
+            hint="install what offers it (a dotted path: name its folder in PYTHONPATH), or put another flow in force: "
+            "orderstate flow use FILE",
             code="flow_unusable",
             flow=kept["name"],
         ) from error

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orderstate.engine.decoding import GivenTwiceError, once
 from orderstate.events.brokers.message import NOTHING
 from orderstate.events.outcomes import one_line
 
@@ -61,12 +62,14 @@ def read(body: bytes, origin: str, headers: Mapping[str, str] = NOTHING) -> Inco
         return Unreadable(*known, None, _plain(body[:KEPT]), f"it has {len(body)} bytes: {LARGEST} are read at most")
     text = _plain(body)
     try:
-        found = json.loads(body.decode("utf-8"), parse_float=_number, parse_constant=_constant)
+        found = _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         return Unreadable(*known, None, text[:KEPT], f"it is not UTF-8: byte {error.start}")
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         return Unreadable(*known, None, text[:KEPT], f"it is not JSON: {error.msg.casefold()} at {where}")
+    except GivenTwiceError as error:
+        return Unreadable(*known, None, text[:KEPT], one_line(f"{error} in one object"))
     except (ValueError, RecursionError) as error:
         return Unreadable(*known, None, text[:KEPT], one_line(f"it is JSON that cannot be read: {error}"))
     if not isinstance(found, dict):
@@ -121,6 +124,9 @@ def _number(text: str) -> int | float:
 
 def _constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=once, parse_float=_number, parse_constant=_constant)
 
 
 def _plain(body: bytes) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from orderstate.lazily import named
 
 if TYPE_CHECKING:
-    from orderstate.flow.checking import check, examine, unending
+    from orderstate.flow.checking import check, examine, examine_text, unending
     from orderstate.flow.comparing import Change, Difference, compare, mapping
     from orderstate.flow.editor import schema
     from orderstate.flow.finding import Finding
@@ -47,6 +47,7 @@ _HOME = {
     "duration": "timing",
     "duration_text": "timing",
     "examine": "checking",
+    "examine_text": "checking",
     "exhaustive": "proving",
     "from_document": "reading",
     "load": "reading",
@@ -76,6 +77,7 @@ __all__ = [
     "duration",
     "duration_text",
     "examine",
+    "examine_text",
     "exhaustive",
     "from_document",
     "load",

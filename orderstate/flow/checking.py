@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orderstate.errors import InvalidInput, NotFound, OrderstateError
@@ -10,7 +10,7 @@ from orderstate.flow.events import events
 from orderstate.flow.finding import ERROR, WARNING, Examined, Finding, from_fault, mending
 from orderstate.flow.naming import Places, mark_of, misnamed
 from orderstate.flow.possible import Ways, told
-from orderstate.flow.reading import STANDARD_NAME, Source, source
+from orderstate.flow.reading import FILE, STANDARD_NAME, Source, source, text_source
 from orderstate.flow.stock_rules import stock_rules
 from orderstate.flow.timers import timers
 from orderstate.flow.tree import Mark
@@ -48,14 +48,23 @@ def examine(path: str | Path) -> tuple[Flow | None, list[Finding]]:
     """The flow of a file with everything that is wrong with it, each at its line and column.
 
     Where a part cannot be read, or names are unknown, these are the findings; None where nothing could be read. Raises
-    NotFound where there is no such file.
+    NotFound where there is no such file, and InvalidInput for what is no file, or longer than any flow.
     """
+    return _examined(lambda: source(path), str(path))
+
+
+def examine_text(text: str, name: str = "flow", folder: str | Path = ".") -> tuple[Flow | None, list[Finding]]:
+    """The same of a text. `name` stands for a file; flow files are looked up in `folder`."""
+    return _examined(lambda: text_source(text, name, folder), name)
+
+
+def _examined(read: Callable[[], Source], path: str) -> tuple[Flow | None, list[Finding]]:
     try:
-        found = source(path)
+        found = read()
     except (InvalidInput, NotFound) as error:
-        if error.code == "unknown_flow_file":
+        if error.code == "unknown_flow_file" or error.values.get("field") == FILE:
             raise
-        return None, [_unreadable(error, str(path))]
+        return None, [_unreadable(error, path)]
     if found.faults:
         return found.flow, [from_fault(fault) for fault in found.faults]
     return found.flow, [*_named(found), *check(found.flow, found.places)]

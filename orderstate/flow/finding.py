@@ -12,6 +12,7 @@ from orderstate.flow.tree import Mark
 from orderstate.model import Flow
 
 ERROR, WARNING = "error", "warning"
+_WRITE = "write "
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,10 @@ class Finding:
 
     def __str__(self) -> str:
         where = f"{self.mark}: " if self.mark else ""
-        return f"{where}{self.level} {self.code}: {self.sentence}; {self.mend}"
+        told = f"{where}{self.level} {self.code}: {self.sentence}"
+        # "X is not one of a, b" has said what would be right.
+        repeated = f" is not {self.mend.removeprefix(_WRITE)}" in self.sentence
+        return told if repeated else f"{told}; {self.mend}"
 
     def document(self) -> dict[str, object]:
         """The shape that `--json` prints."""
@@ -96,4 +100,4 @@ def mending(error: OrderstateError) -> str:
     expected = error.values.get("expected")
     if error.sentence.endswith(f"is missing: give {expected}"):
         return "add it"
-    return f"write {expected}"
+    return f"{_WRITE}{expected}"

@@ -10,10 +10,13 @@ from orderstate.errors import InvalidInput, NotFound
 from orderstate.flow.declaring import MOST_LABEL, Declaring
 from orderstate.flow.draft import Draft, drafted
 from orderstate.flow.naming import Fault, Places, misnamed
-from orderstate.flow.tree import Mark, Node, grow, parse, placed, wrong
+from orderstate.flow.tree import Node, grow, parse, placed, text_of, wrong
 from orderstate.model import Flow
 
 STANDARD_NAME = "standard"
+FILE = "flow file"
+"""The field of errors about a file as a whole, which nobody could begin to read."""
+
 _EVERYWHERE = "cancel"
 """The trigger that the standard flow declares from every state that is not final, so also from what extends it."""
 
@@ -47,8 +50,7 @@ def read(text: str, name: str = "flow", folder: str | Path = ".") -> Flow:
 
     Raises what `load` raises.
     """
-    reading = _Reading()
-    return reading.finished(reading.draft(parse(text, name), Path(folder), ()), Path(name).stem).sound()
+    return text_source(text, name, folder).sound()
 
 
 def from_node(node: Node, name: str = "flow", folder: str | Path = ".") -> Flow:
@@ -80,19 +82,20 @@ def source(path: str | Path) -> Source:
     return reading.finished(reading.file(file, str(path), ()), file.stem)
 
 
-def contents(file: Path) -> str:
-    """The text of a file. Raises NotFound, InvalidInput."""
+def text_source(text: str, name: str = "flow", folder: str | Path = ".") -> Source:
+    """The same of a text. `name` and `folder` as for `read`."""
+    reading = _Reading()
+    return reading.finished(reading.draft(parse(text, name), Path(folder), ()), Path(name).stem)
+
+
+def contents(file: Path, shown: str) -> str:
+    """The text of a file, called `shown` in errors. Raises NotFound, InvalidInput."""
+    if not shown:
+        raise InvalidInput(FILE, shown, "the name of a flow file", sentence="the name of the flow file is empty")
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return text_of(file, "flow")
     except FileNotFoundError as missing:
         raise NotFound.named("flow file", str(file), _neighbours(file)) from missing
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode("utf-8")
-        mark = Mark(str(file), before.count("\n") + 1, len(before) - before.rfind("\n"))
-        wrong_bytes = error.object[error.start : error.start + 8]
-        raise placed(InvalidInput(str(file), wrong_bytes, "text in UTF-8"), mark) from error
-    except OSError as error:
-        raise InvalidInput("flow file", str(file), f"a file that can be read: {error.strerror}") from error
 
 
 def _neighbours(file: Path) -> list[str]:
@@ -116,7 +119,7 @@ class _Reading:
 
     def file(self, file: Path, shown: str, above: tuple[Path, ...]) -> Draft:
         """What a file declares over what it extends. `above` are the files that led here."""
-        return self.draft(parse(contents(file), shown), file.parent, (*above, file.resolve()))
+        return self.draft(parse(contents(file, shown), shown), file.parent, (*above, file.resolve()))
 
     def draft(self, node: Node, folder: Path, above: tuple[Path, ...]) -> Draft:
         """What a document declares over what it extends."""
@@ -158,12 +161,17 @@ class _Reading:
             return standard_draft()
         file = folder / node.text
         if file.resolve() in above:
-            raise placed(InvalidInput("extends", node.text, "a flow that does not extend this one"), node.mark)
+            sentence = f"extends: {node.text!r} leads back to this file, so neither of them is ever complete"
+            expected = f"{STANDARD_NAME}, or a flow file that does not extend this one"
+            raise placed(InvalidInput("extends", node.text, expected, sentence=sentence), node.mark)
         if not file.exists():
             known = [STANDARD_NAME, *(str(Path(path).relative_to(folder)) for path in _neighbours(file))]
             raise placed(NotFound.named("flow", node.text, known), node.mark)
         if file.is_dir():
-            raise placed(InvalidInput("extends", node.text, "a flow file: it is a folder"), node.mark)
+            sentence = f"extends: {node.text!r} is a folder, not a flow file"
+            raise placed(
+                InvalidInput("extends", node.text, f"{STANDARD_NAME}, or a flow file", sentence=sentence), node.mark
+            )
         return self.file(file, str(file), above)
 
     def finished(self, draft: Draft, name: str) -> Source:

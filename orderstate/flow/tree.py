@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from orderstate.errors import InvalidInput, OrderstateError
 
@@ -63,6 +64,45 @@ def wrong(code: str, sentence: str, field: str, value: object, expected: str) ->
     return error
 
 
+def text_of(file: Path, what: str) -> str:
+    """The text of a file. `what` it is, for errors.
+
+    Raises FileNotFoundError; InvalidInput for a folder, what cannot be read, and what is no text, with its place.
+    """
+    field = f"{what} file"
+    try:
+        with file.open("rb") as stream:
+            return text_from(stream, str(file), what)
+    except FileNotFoundError:
+        raise
+    except IsADirectoryError as error:
+        raise InvalidInput(field, str(file), f"a {field}", sentence=f"{file} is a folder, not a {field}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        sentence = f"the {field} {str(file)!r} cannot be read: {reason.casefold()}"
+        raise InvalidInput(field, str(file), "a file that can be read", sentence=sentence) from error
+
+
+def text_from(stream: IO[bytes], file: str, what: str) -> str:
+    """The text of a stream in UTF-8, called `file` in errors. Raises InvalidInput for what is none, and too much."""
+    # Not to its end: a device has none. UTF-8 has at most four bytes for a character.
+    found = stream.read(4 * MOST_TEXT + 1)
+    if len(found) > 4 * MOST_TEXT:
+        raise _too_long(file, what)
+    try:
+        text = found.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = found[: error.start].decode("utf-8", "replace")
+        mark = Mark(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise placed(InvalidInput(file, found[error.start : error.start + 8], "text in UTF-8"), mark) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _too_long(file: str, what: str) -> InvalidInput:
+    sentence = f"{file} has more than {MOST_TEXT:,} characters, and of a {what} file no more are read"
+    return InvalidInput(f"{what} file", file, f"a file of at most {MOST_TEXT:,} characters", sentence=sentence)
+
+
 def parse(text: str, file: str) -> Node:
     """The tree of a YAML document. Raises InvalidInput with line and column where it is none, or several."""
     found = _parsed(text, file, "flow", several=False)
@@ -84,22 +124,43 @@ def _parsed(text: str, file: str, what: str, *, several: bool) -> list[Node]:
     import yaml
 
     if len(text) > MOST_TEXT:
-        raise InvalidInput(file, len(text), f"a {what} of at most {MOST_TEXT} characters")
+        raise _too_long(file, what)
     # Events, and not nodes: the library composes nodes by recursion, in C without a limit.
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _grown(yaml.parse(text, Loader=loader), file, what, several)
     except yaml.MarkedYAMLError as broken:
         at = broken.problem_mark or broken.context_mark
+        problem = broken.problem or broken.context or "it cannot be read"
         if at is None:
-            raise placed(InvalidInput("text", text[:40], f"YAML ({broken.problem})"), Mark(file)) from broken
+            raise placed(_no_yaml("text", text[:40], problem), Mark(file)) from broken
         lines = text.splitlines()
-        line = lines[at.line].strip() if at.line < len(lines) else "the end"
         mark = Mark(file, at.line + 1, at.column + 1)
-        raise placed(InvalidInput("line", line, f"YAML ({broken.problem or broken.context})"), mark) from broken
+        if at.line >= len(lines):
+            sentence = f"the text ends too early: {problem}"
+            raise placed(InvalidInput("text", "", "what is missing at the end", sentence=sentence), mark) from broken
+        raise placed(_broken_line(lines[at.line], at.column, problem), mark) from broken
     except (yaml.YAMLError, UnicodeEncodeError) as broken:
-        reason = " ".join(str(broken).split())
-        raise placed(InvalidInput("text", text[:40], f"YAML ({reason})"), Mark(file)) from broken
+        reason = " ".join(str(broken).split()).partition(' in "<')[0]
+        raise placed(_no_yaml("text", text[:40], reason), Mark(file)) from broken
+
+
+def _broken_line(line: str, column: int, problem: str) -> InvalidInput:
+    """What is wrong with a line that is no YAML. A tab looks like spaces, and the library does not name it."""
+    before, text = line[:column], line.strip()
+    indented = "\t" in line[: len(line) - len(line.lstrip())]
+    if indented or line[column : column + 1] == "\t":
+        how = "is indented with a tab" if indented or not before.strip() else "has a tab between its words"
+        sentence = f"line: {text!r} {how}, and YAML takes spaces only"
+        return InvalidInput("line", text, "spaces in place of the tab", sentence=sentence)
+    return _no_yaml("line", line.strip(), problem)
+
+
+def _no_yaml(field: str, found: str, problem: str) -> InvalidInput:
+    error = InvalidInput(field, found, "YAML")
+    error.sentence += f": {problem}"
+    error.args = (error.sentence,)
+    return error
 
 
 def _grown(events: Iterable[Any], file: str, what: str, several: bool) -> list[Node]:
@@ -115,16 +176,20 @@ def _grown(events: Iterable[Any], file: str, what: str, several: bool) -> list[N
             documents += 1
             anchors = {}
             if documents > 1 and not several:
-                raise placed(InvalidInput(what, "---", "the only document of its file"), mark)
+                sentence = f"a second document begins here, and a {what} file holds one"
+                raise placed(InvalidInput(what, "---", f"each {what} in a file of its own", sentence=sentence), mark)
         if kind in ("MappingStartEvent", "SequenceStartEvent"):
             if len(open_nodes) >= MOST_DEPTH:
-                raise placed(InvalidInput(what, "...", f"nested at most {MOST_DEPTH} deep"), mark)
+                sentence = f"the {what} is nested more than {MOST_DEPTH} deep here"
+                raise placed(InvalidInput(what, "...", f"it at most {MOST_DEPTH} deep", sentence=sentence), mark)
             open_nodes.append((event, []))
         if kind not in ("ScalarEvent", "AliasEvent", "MappingEndEvent", "SequenceEndEvent"):
             continue
         if kind == "AliasEvent":
             if event.anchor not in anchors:
-                raise placed(InvalidInput("alias", event.anchor, "the name of an anchor that is complete"), mark)
+                sentence = f"*{event.anchor} stands for nothing: no anchor &{event.anchor} is complete before it"
+                expected = "the name of an anchor that stands before it"
+                raise placed(InvalidInput("alias", event.anchor, expected, sentence=sentence), mark)
             node = anchors[event.anchor]
         elif kind == "ScalarEvent":
             empty = event.implicit[0] and event.value in _NOTHING

@@ -14,6 +14,7 @@ from orderstate.engine import Answer, Engine
 from orderstate.engine.commands import Count, SetFacility, facility_code, pool_name, quantity, sku_code
 from orderstate.errors import InvalidInput, NotFound, OrderstateError, Refused
 from orderstate.geo import country, gateway_text, position
+from orderstate.history.reading import expect_file
 from orderstate.history.summary import BAD_SHOWN, BadRow
 from orderstate.model import PRIMARY, Refusal
 
@@ -231,8 +232,7 @@ def _closed(text: str) -> bool:
 
 def _rows(path: Path, known: Sequence[str], needed: Sequence[str], done: Imported) -> Iterator[Row]:
     """Every row with as many values as the header; the others are rejected. Raises NotFound, InvalidInput."""
-    if not path.is_file():
-        raise NotFound(f"there is no file {path}", code="no_file", path=str(path))
+    expect_file(path)
     lines = _Lines(path)
     reader = csv.reader(lines, strict=True)
     try:

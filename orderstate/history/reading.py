@@ -82,8 +82,7 @@ class Reader:
         self._columns: list[str] = []
 
     def __iter__(self) -> Iterator[Row]:
-        if not self.path.is_file():
-            raise NotFound(f"there is no file {self.path}", code="no_file", path=str(self.path))
+        expect_file(self.path)
         with _Source(self.path) as source:
             text = io.TextIOWrapper(
                 io.BufferedReader(source, 1 << 16), self.mapping.encoding, errors="surrogateescape", newline=""
@@ -221,6 +220,14 @@ def _units(text: str) -> int | None:
     if found is None:
         return None
     return -int(found[2]) if found[1] == "-" else int(found[2])
+
+
+def expect_file(path: Path) -> None:
+    """Raises NotFound where there is none, InvalidInput for a folder."""
+    if path.is_dir():
+        raise InvalidInput("file", str(path), "a CSV file", sentence=f"{path} is a folder, not a CSV file")
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}", code="no_file", path=str(path))
 
 
 class _Source(io.RawIOBase):

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TextIO
 
-from orderstate.errors import InvalidInput
 from orderstate.history.summary import BAD_SHOWN, BadRow
+from orderstate.outputs import Output
 
 COLUMNS = ("kind", "row", "invoice", "column", "value", "reason")
 """kind: bad or left_out (a row of the file), refused (an order or a step), shipped or unmatched (cancelled units)."""
 
 
 class Report:
-    """Keeps the first bad rows, and writes everything to a CSV file if one is named. Raises InvalidInput for that."""
+    """Keeps the first bad rows, and writes everything to a CSV file if one is named.
+
+    That file is there when the import has ended, also where it was refused. Raises what `Output` raises.
+    """
 
     def __init__(self, path: str | Path | None) -> None:
         self.first_bad: list[BadRow] = []
-        self._file: TextIO | None = None
-        if path is not None:
-            try:
-                self._file = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115  # closed in __exit__
-            except OSError as error:
-                raise InvalidInput("report", str(path), f"a file that can be written ({error.strerror})") from error
+        self._file = None if path is None else Output(path, "report")
+        if self._file is not None:
             self._write = csv.writer(self._file, lineterminator="\n").writerow
             self._write(COLUMNS)
 
     def __enter__(self) -> Report:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._file is None:
+            return
+        if kind is None or issubclass(kind, Exception):
+            self._file.keep()
+        else:
+            self._file.drop()
 
     def bad(self, row: BadRow) -> None:
         """A row that cannot be used."""

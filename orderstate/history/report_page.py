@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from orderstate import __version__
+from orderstate import __version__, outputs
 from orderstate.history.simulating.drawing import require_matplotlib
 from orderstate.history.simulating.figures import count, day, few, percent
-from orderstate.history.simulating.files import write_whole
 from orderstate.history.simulating.hypertext import Cell, notes, safe, section, table
 from orderstate.history.simulating.result import Simulation
 from orderstate.history.simulating.sections import Compared, costs, filled, headline, loads, scenarios, shipments
@@ -36,9 +35,9 @@ _CLOSED = {
 def write_report(found: Simulation, file: str | Path) -> None:
     """Write the page to a file, whole or not at all.
 
-    Raises NotInstalled without matplotlib and InvalidInput for a file that cannot be written.
+    Raises NotInstalled without matplotlib, and what `outputs.write` raises for a file that cannot be written.
     """
-    write_whole(file, report_page(found), "report")
+    outputs.write(file, report_page(found), "report")
 
 
 def report_page(found: Simulation) -> str:

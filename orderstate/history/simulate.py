@@ -26,7 +26,7 @@ from orderstate.engine.commands import quantity
 from orderstate.errors import InvalidInput
 from orderstate.history.mapping import OrderMapping
 from orderstate.history.reading import Reader
-from orderstate.history.simulating.files import check_writable, write_csv, write_whole
+from orderstate.history.simulating.files import write_csv
 from orderstate.history.simulating.inputs import World, read_world
 from orderstate.history.simulating.playing import NOT_FILLED, Played, Task, costs_of
 from orderstate.history.simulating.result import Flow, Load, Outcome, PairTiming, Simulation, Timing
@@ -49,10 +49,8 @@ __all__ = [
     "Scenario",
     "Simulation",
     "Timing",
-    "check_writable",
     "simulate",
     "write_csv",
-    "write_whole",
 ]
 
 STRATEGIES = ("nearest", "cheapest", "fewest-shipments")

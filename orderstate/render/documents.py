@@ -76,7 +76,7 @@ def plan(found: Plan) -> Document:
             {
                 "facility": s.facility,
                 "why": s.why,
-                "metres": s.metres,
+                "metres": s.way,
                 "gateway": s.gateway,
                 "floor": s.floor,
                 "marks": list(s.marks),

@@ -105,7 +105,7 @@ def tables(found: Shown, *, exact: bool) -> list[Table]:
 
 def exact_from(found: Shown) -> Table:
     """From where each unit comes, with metres, gateway and the word of the plan for why."""
-    plan = {} if found.plan is None else {s.facility: (s.metres, s.gateway, s.why) for s in found.plan.standings}
+    plan = {} if found.plan is None else {s.facility: (s.way, s.gateway, s.why) for s in found.plan.standings}
     unknown = (None, None, None)
     return Table(
         "from", (), [(a.facility, a.pool, a.sku, a.units, *plan.get(a.facility, unknown)) for a in found.allocations]

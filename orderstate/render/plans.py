@@ -77,7 +77,7 @@ def from_where(allocations: Iterable[Allocation], plan: Plan | None) -> Table:
     rows: list[Row] = []
     for a in allocations:
         found = standing.get(a.facility)
-        way = (None, None) if found is None else (km(found.metres), found.gateway)
+        way = (None, None) if found is None else (km(found.way), found.gateway)
         rows.append((a.facility, a.pool, a.sku, a.units, *way, why.get(a.facility)))
     return Table("from", FROM, rows)
 
@@ -90,7 +90,7 @@ def takes(plan: Plan) -> Table:
 def facilities(plan: Plan) -> Table:
     """Every facility of the network, in the order of distance: used, or why not."""
     why = reasons(plan)
-    rows: list[Row] = [(s.facility, km(s.metres), s.gateway, _standing(s, why[s.facility])) for s in plan.standings]
+    rows: list[Row] = [(s.facility, km(s.way), s.gateway, _standing(s, why[s.facility])) for s in plan.standings]
     return Table("facility", FACILITIES, rows)
 
 
@@ -124,7 +124,7 @@ def _standing(standing: Standing, why: str) -> str:
 
 def exact_tables(plan: Plan) -> list[Table]:
     """What a plan takes, what is short, every facility with metres, gateway, floor (1/1000 minor unit), why, marks."""
-    standings: list[Row] = [(s.facility, s.metres, s.gateway, s.floor, s.why, *s.marks) for s in plan.standings]
+    standings: list[Row] = [(s.facility, s.way, s.gateway, s.floor, s.why, *s.marks) for s in plan.standings]
     return [takes(plan), Table("short", (), sorted(plan.short.items())), Table("facility", (), standings)]
 
 
@@ -171,7 +171,7 @@ def tied(document: Mapping[str, object]) -> list[str]:
     for standing in plan.standings:
         taken = [(_place(a), a.units) for a in plan.allocations if a.facility == standing.facility]
         if taken:
-            way = f", {km(standing.metres)} km" if standing.metres is not None else ""
+            way = f", {km(standing.way)} km" if standing.way is not None else ""
             gate = f" to {standing.gateway}" if standing.gateway else ""
             lines.append(f"{goods(taken)} from {standing.facility}{way}{gate}: {why[standing.facility]}")
     return lines

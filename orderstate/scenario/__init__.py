@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orderstate.scenario.editor import schema
     from orderstate.scenario.generating import Survey, generate, survey
     from orderstate.scenario.junit_report import junit
-    from orderstate.scenario.reading import from_document, load, load_all, read, read_all
+    from orderstate.scenario.reading import examine, from_document, load, load_all, read, read_all
     from orderstate.scenario.report import Coverage, Difference, NotRun, Outcome, Report, StepReport, moves
     from orderstate.scenario.retelling import from_history
     from orderstate.scenario.running import run
@@ -42,6 +42,7 @@ _HOME = {
     "World": "script",
     "document": "writing",
     "dump": "writing",
+    "examine": "reading",
     "from_counterexample": "stories",
     "from_document": "reading",
     "from_history": "retelling",
@@ -73,6 +74,7 @@ __all__ = [
     "World",
     "document",
     "dump",
+    "examine",
     "from_counterexample",
     "from_document",
     "from_history",

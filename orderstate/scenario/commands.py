@@ -9,6 +9,7 @@ from typing import Any
 
 from orderstate.engine import Answer, Engine
 from orderstate.engine.commands import Command
+from orderstate.engine.decoding import GivenTwiceError, decode
 from orderstate.engine.reading import read
 from orderstate.errors import InvalidInput, OrderstateError
 
@@ -34,7 +35,9 @@ def run_commands(engine: Engine, stream: Iterable[str], batch: int = 1) -> Itera
 
 def _parse(line: str) -> Command | OrderstateError:
     try:
-        return read(json.loads(line))
+        return read(decode(line))
+    except GivenTwiceError as twice:
+        return twice.told()
     except json.JSONDecodeError as broken:
         return InvalidInput("line", line.strip(), f"JSON ({broken.msg} at column {broken.colno})")
     except RecursionError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from orderstate.engine import Answer, Engine
 from orderstate.engine.commands import Command
-from orderstate.errors import OrderstateError
+from orderstate.errors import Damaged, OrderstateError
 from orderstate.scenario.report import Outcome
 from orderstate.scenario.script import World
 from orderstate.scenario.settling import unchecked
@@ -23,10 +23,12 @@ def outcome_of(asked: Mapping[str, Any], found: Answer | OrderstateError) -> Out
 
 
 def executed(engine: Engine, command: Command, asked: Mapping[str, Any]) -> Outcome:
-    """What a command comes to."""
+    """What a command comes to. Raises OrderstateError where its database cannot be written: that is no answer to it."""
     try:
         return outcome_of(asked, engine.execute(command))
     except OrderstateError as error:
+        if isinstance(error, Damaged) or error.code == "disk_full":
+            raise
         return outcome_of(asked, error)
 
 

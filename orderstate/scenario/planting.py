@@ -12,8 +12,9 @@ from orderstate.flow.reading import load as load_flow
 from orderstate.flow.tree import Mark, Node, placed
 from orderstate.model import BACK, POOLS, PRIMARY, Flow
 from orderstate.scenario import nodes
+from orderstate.scenario.collecting import Collecting
 from orderstate.scenario.nodes import Field
-from orderstate.scenario.script import BEGINNING, StockRow, World
+from orderstate.scenario.script import StockRow, World
 from orderstate.scenario.vocabulary import FACILITY, HELD, MOMENT_EXPECTED, WORLD, moment
 from orderstate.settings import SETTINGS, parse
 
@@ -41,29 +42,43 @@ def flow_of(node: Node, field: str, folder: Path) -> tuple[Flow | None, str | No
 class Planting:
     """One world on its way; `marks` says where its parts stand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, collecting: Collecting) -> None:
         self.folder = folder
+        self.collecting = collecting
         self.marks: dict[tuple[str, ...], Mark] = {}
 
-    def world(self, node: Node | None) -> World:
-        """The world; without a node the empty one."""
+    def world(self, node: Node | None) -> World | None:
+        """The world; without a node the empty one. What cannot be read of it is collected, and left out.
+
+        None where that is what steps name: facilities, or the flow.
+        """
         if node is None:
             return World()
-        given = nodes.fields(node, "world", WORLD, "the world")
-        flow, flow_file = None, None
-        if "flow" in given:
-            self.marks["flow",] = given["flow"].value.mark
-            flow, flow_file = flow_of(given["flow"].value, "world.flow", self.folder)
-        facilities = self.facilities(given["facilities"].value) if "facilities" in given else {}
-        return World(
-            clock=self.clock(given["clock"].value) if "clock" in given else BEGINNING,
-            flow=flow,
-            flow_file=flow_file,
-            unchecked="unchecked" in given and nodes.flag(given["unchecked"].value, "world.unchecked"),
-            settings=self.settings(given["settings"].value) if "settings" in given else {},
-            facilities=facilities,
-            stock=self.stock(given["stock"].value, list(facilities)) if "stock" in given else (),
-        )
+        before = len(self.collecting.mistakes)
+        given: dict[str, Field] = {}
+        with self.collecting:
+            given = nodes.fields(node, "world", WORLD, "the world")
+        found: dict[str, Any] = {}
+        with self.collecting:
+            if "flow" in given:
+                self.marks["flow",] = given["flow"].value.mark
+                found["flow"], found["flow_file"] = flow_of(given["flow"].value, "world.flow", self.folder)
+        with self.collecting:
+            if "facilities" in given:
+                found["facilities"] = self.facilities(given["facilities"].value)
+        named = len(self.collecting.mistakes) == before
+        for part, read in (("clock", self.clock), ("unchecked", self.unchecked), ("settings", self.settings)):
+            with self.collecting:
+                if part in given:
+                    found[part] = read(given[part].value)
+        with self.collecting:
+            if "stock" in given and named:
+                found["stock"] = self.stock(given["stock"].value, list(found.get("facilities", ())))
+        return World(**found) if named else None
+
+    def unchecked(self, node: Node) -> bool:
+        """Whether the flow is in force although the check refuses it."""
+        return nodes.flag(node, "world.unchecked")
 
     def clock(self, node: Node) -> int:
         """When the scenario begins, in UTC microseconds."""

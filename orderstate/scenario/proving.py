@@ -14,13 +14,16 @@ _MOST_ROUNDS = 3
 def proven(story: Scenario) -> tuple[Scenario, list[int]]:
     """(the story without refusals that are not heard again, which is said in `about`; the steps that still differ).
 
-    Steps are counted from 1. A world that cannot be made, or a step that cannot be understood, is step 1.
+    Steps are counted from 1. A world that cannot be made, or a step that cannot be understood, is step 1. Raises
+    OrderstateError where there is no room to run it (`disk_full`).
     """
     differing: list[int] = []
     for _ in range(_MOST_ROUNDS):
         try:
             report = run(story)
-        except OrderstateError:
+        except OrderstateError as error:
+            if error.code == "disk_full":  # which says nothing about the story
+                raise
             return story, [1]
         differing = [step.number for step in report.steps if not step.passed]
         if not differing or not all(_only_asks(story.steps[number - 1]) for number in differing):

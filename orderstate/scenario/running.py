@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orderstate import outputs
 from orderstate.engine import Engine
 from orderstate.engine.commands import Command, UseFlow
 from orderstate.engine.reading import read
-from orderstate.errors import NotFound, OrderstateError, ReadOnly, Refused
+from orderstate.errors import NotFound, OrderstateError, Refused
 from orderstate.flow.tree import placed
 from orderstate.model import Event, Order, StockLevel
 from orderstate.scenario.clock import Clock, pass_until
@@ -44,10 +44,10 @@ def run(scenario: Scenario, *, keep: str | Path | None = None) -> Report:
     kept = None if keep is None else Path(keep)
     if kept is not None:
         _keepable(scenario)
-        _free(kept)
+        outputs.check(kept, new=True)
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
-        database = Path(folder) / "scenario.db"
+    with outputs.temporary(_PREFIX) as folder:
+        database = folder / "scenario.db"
         clock = Clock(scenario.world.clock)
         with Engine.create(database, clock=clock) as engine:
             settle(engine, scenario)
@@ -66,30 +66,9 @@ def _keepable(scenario: Scenario) -> None:
         )
 
 
-def _free(keep: Path) -> None:
-    if keep.exists() or keep.is_symlink():
-        raise Refused(
-            f"{keep} exists: a database is kept where nothing is yet",
-            code="file_exists",
-            hint="name another file, or remove this one",
-            path=str(keep),
-        )
-    if not keep.parent.is_dir():
-        raise NotFound(f"there is no folder {keep.parent}", code="no_folder", path=str(keep.parent))
-
-
 def _keep(database: Path, keep: Path) -> None:
-    try:
-        # Never over a file that appeared meanwhile.
-        with database.open("rb") as source, keep.open("xb") as target:
-            shutil.copyfileobj(source, target)
-    except FileExistsError:
-        _free(keep)
-    except OSError as error:
-        raise ReadOnly(f"{keep} cannot be written: {error.strerror}", path=str(keep)) from error
-    except KeyboardInterrupt:
-        keep.unlink()
-        raise
+    with database.open("rb") as source, outputs.Output(keep, new=True) as target:
+        shutil.copyfileobj(source, target)
 
 
 class _NotMadeError(Exception):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from orderstate.engine.reading import read as read_command
 from orderstate.errors import InvalidInput, OrderstateError
-from orderstate.flow import duration
+from orderstate.flow import duration, duration_text
 from orderstate.flow.tree import Mark, Node, placed, wrong
 from orderstate.machine import STANDARD
 from orderstate.scenario import nodes
@@ -25,6 +25,7 @@ from orderstate.scenario.vocabulary import (
     VERBS,
     moment,
     moment_text,
+    tellable,
 )
 
 _WAIT_EXPECTED = "a time such as 90s, 30m, 48h or 7d, at most ten years"
@@ -67,6 +68,23 @@ class Stepping:
         if step.verb in COMMANDS:
             self.check_command(step, value, expect)
         return Step(verb, step.fields, name, expect, step.members, step.flow, node.mark)
+
+    def lost(self, node: Node) -> bool:
+        """Take what a step that cannot be read would have made for made; False where it changes what names there are.
+
+        Its names, ids and facilities are then known to the steps behind it, which are not wrong because it is.
+        """
+        for key, value in _pairs(node):
+            if value.text is None:
+                continue
+            if key.text == "as" and NAME.fullmatch(value.text):
+                self.named.setdefault(value.text, Step("place"))
+                self.marks.setdefault(value.text, value.mark)
+            elif key.text == "id":
+                self.expecting.ids.append(value.text)
+            elif key.text == "facility":
+                self.expecting.facilities.append(value.text)
+        return all(key.text != USE_FLOW for key, _ in node.fields or ())
 
     def verb(self, node: Node, given: Mapping[str, nodes.Field], where: str) -> tuple[str, Node]:
         """What the step does: exactly one of its names is a verb."""
@@ -119,8 +137,11 @@ class Stepping:
         micros = duration(nodes.text(value, where, _WAIT_EXPECTED))
         if micros is None:
             nodes.fail(value, where, value.text, _WAIT_EXPECTED)
+        if not tellable(self.now + micros):
+            expected = f"a time that ends in the year 9999 at the latest: it is {moment_text(self.now)} before it"
+            nodes.fail(value, where, value.text, expected)
         self.now += micros
-        return Step(WAIT, {"for": micros})
+        return Step(WAIT, waiting(micros, value.text))
 
     def until(self, value: Node, where: str) -> Step:
         """Time passes up to a moment."""
@@ -155,6 +176,7 @@ class Stepping:
         members = []
         for number, item in enumerate(value.items, 1):
             inner = f"{where}.{number}"
+            self.nothing_expected(item)
             given = nodes.fields(item, inner, (*names, "as"), "a command that happens together with others")
             verb, one = self.verb(item, given, inner)
             name = self.name(given["as"], inner) if "as" in given else None
@@ -170,6 +192,13 @@ class Stepping:
             if member.name is not None:
                 self.named[member.name] = member
         return Step(TOGETHER, members=tuple(members))
+
+    def nothing_expected(self, item: Node) -> None:
+        """What several commands come to is expected of them together: which of them is first is nobody's to say."""
+        for key, _ in item.fields or ():
+            if key.text == "expect":
+                expected = "a field of a command that happens together with others: write it beside together"
+                nodes.fail(key, "field", "expect", expected)
 
     def use_flow(self, value: Node, name: str | None, where: str) -> Step:
         """Another flow is put in force."""
@@ -233,10 +262,28 @@ class Stepping:
             raise placed(error, nodes.place_of(error, value)) from error
 
 
+def waiting(micros: int, text: str | None) -> dict[str, Any]:
+    """The fields of a wait, with its text where that is not how such a time is told: it is shown as it was written.
+
+    What is written and read back is the same step, then.
+    """
+    written = None if text is None or text.strip() == duration_text(micros) else text.strip()
+    return {"for": micros} if written is None else {"for": micros, "written": written}
+
+
 def numbers(given: dict[str, Any]) -> dict[str, Any]:
     """The fields of a command after its references are resolved: a version that came in as text is a number."""
     version = given.get("if_version")
     return {**given, "if_version": int(version)} if isinstance(version, str) and version.isdigit() else given
+
+
+def _pairs(node: Node) -> Iterator[tuple[Node, Node]]:
+    """Every (name, value) of every mapping in a tree."""
+    for item in node.items or ():
+        yield from _pairs(item)
+    for key, value in node.fields or ():
+        yield key, value
+        yield from _pairs(value)
 
 
 def _names(known: Mapping[str, Step]) -> str:

@@ -48,7 +48,8 @@ _MOMENT = re.compile(
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MOMENT_EXPECTED = "a time such as 2026-01-05T09:00:00Z, from 1970 on"
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+MOMENT_EXPECTED = "a time such as 2026-01-05T09:00:00Z, from 1970 to 9999"
 
 
 def expectable(verb: str) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ def integer(text: str) -> int | str:
 
 
 def moment(text: str) -> int | None:
-    """UTC microseconds from `2026-01-05T09:00:00Z`; without a zone it is UTC; None for what is no time after 1970."""
+    """UTC microseconds from `2026-01-05T09:00:00Z`; without a zone it is UTC; None outside of 1970 to 9999."""
     if not _MOMENT.fullmatch(text):
         return None
     try:
@@ -85,7 +86,12 @@ def moment(text: str) -> int | None:
         at = (found - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
         return None
-    return at if at >= 0 else None
+    return at if tellable(at) else None
+
+
+def tellable(at: int) -> bool:
+    """True from 1970 to the end of 9999, where calendars end: such a moment can be written."""
+    return 0 <= at <= _LATEST
 
 
 def moment_text(at: int) -> str:

@@ -83,7 +83,7 @@ def _held(held: dict[str, Any]) -> int | dict[str, Any]:
 def asked(step: Step) -> Any:
     """What stands behind the verb of a step, as short as it can be said."""
     if step.verb == WAIT:
-        return duration_text(step.fields["for"])
+        return step.fields.get("written") or duration_text(step.fields["for"])
     if step.verb == AT:
         return moment_text(step.fields["moment"])
     if step.verb == REPEAT:

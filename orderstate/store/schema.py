@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from orderstate.errors import NotFound, OrderstateError, ReadOnly, Refused
+from orderstate import outputs
+from orderstate.errors import OrderstateError, Refused
 from orderstate.store.lock import WriterLock
-from orderstate.store.sqlite import REVISIONS, check_revision, connect, revision, translated
+from orderstate.store.sqlite import REVISIONS, check_revision, connect, missing, revision, translated
 
 
 def create(path: Path) -> None:
@@ -25,21 +28,20 @@ def create(path: Path) -> None:
         if left.exists():  # it would be played into the new database
             sentence = f"{left} is left over from a database that is gone"
             raise Refused(sentence, hint=f"rm {left}", code="exists", path=str(left))
-    if not path.parent.is_dir():
-        raise NotFound(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}", code="no_folder")
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        try:
+        draft.touch(exist_ok=False)  # SQLite would not say why it cannot be made
+        with translated(path):
             _fill(draft)
-        except OSError as error:
-            raise ReadOnly(f"{path.parent} cannot be written: {error.strerror}", path=str(path)) from error
-        try:
-            os.link(draft, path)
-        except FileExistsError as error:
-            raise Refused(f"{path} exists already", hint="name another file with --db", code="exists") from error
+        os.link(draft, path)
+    except FileExistsError as error:
+        raise Refused(f"{path} exists already", hint="name another file with --db", code="exists") from error
+    except OSError as error:
+        raise outputs.unwritable(path, error) from error
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
-            Path(f"{draft}{suffix}").unlink(missing_ok=True)
+            with suppress(OSError):  # a file system that is read only says so even of what is not there
+                Path(f"{draft}{suffix}").unlink()
 
 
 def upgrade(path: Path, timeout: float = 10.0) -> tuple[str, str]:
@@ -48,7 +50,7 @@ def upgrade(path: Path, timeout: float = 10.0) -> tuple[str, str]:
     Raises NotFound, NotOurs, SchemaMismatch for a newer one, Locked.
     """
     if not path.is_file():
-        raise NotFound(f"there is no database at {path}", code="no_database", hint="orderstate init")
+        raise missing(path)
     lock = WriterLock(f"{path}-lock", timeout)
     try:
         lock.acquire()
@@ -68,23 +70,27 @@ def upgrade(path: Path, timeout: float = 10.0) -> tuple[str, str]:
 
 
 def _fill(draft: Path) -> None:
-    with translated(draft):
-        connection = connect(draft, "rwc", 10.0)
-        try:
-            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-            if mode != "wal":
-                raise OrderstateError(f"SQLite cannot keep a write-ahead log here (journal mode {mode})", code="no_wal")
-            connection.execute("PRAGMA synchronous=FULL")
-            _migrate(connection)
-        finally:
-            connection.close()
+    connection = connect(draft, "rw", 10.0)
+    try:
+        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        if mode != "wal":
+            raise OrderstateError(f"SQLite cannot keep a write-ahead log here (journal mode {mode})", code="no_wal")
+        connection.execute("PRAGMA synchronous=FULL")
+        _migrate(connection)
+    finally:
+        connection.close()
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=NullPool)
     settings = Config()
     settings.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with engine.connect() as bound, bound.begin():
-        bound.exec_driver_sql("BEGIN IMMEDIATE")  # the driver is in autocommit, so this is what begins
-        settings.attributes["connection"] = bound
-        command.upgrade(settings, "head")
+    try:
+        with engine.connect() as bound, bound.begin():
+            bound.exec_driver_sql("BEGIN IMMEDIATE")  # the driver is in autocommit, so this is what begins
+            settings.attributes["connection"] = bound
+            command.upgrade(settings, "head")
+    except DBAPIError as error:
+        if error.orig is None:
+            raise
+        raise error.orig from error  # SQLite's own, which is known further up

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote as shell_quote
 from threading import get_ident
 from types import TracebackType
 from typing import Any
@@ -97,12 +98,7 @@ class SqliteStore:
         self._writing: Transaction | None = None
         self._reading: Transaction | None = None
         if not self.path.is_file():
-            raise NotFound(
-                f"there is no database at {self.path}",
-                hint="orderstate init" if str(self.path) == "orderstate.db" else f"orderstate --db {self.path} init",
-                code="no_database",
-                path=str(self.path),
-            )
+            raise missing(self.path)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -213,6 +209,22 @@ class SqliteStore:
         self._reader, self._reading = connection, Transaction(connection)
 
 
+def missing(path: Path) -> NotFound:
+    """The error for a path at which there is no database, with the command that makes one there, if one can."""
+    sentence, hint = f"there is no database at {path}", f"orderstate --db {shell_quote(str(path))} init"
+    if path.is_dir():
+        inside = path / "orderstate.db"
+        sentence = f"{path} is a folder, not a database"
+        hint = f"orderstate --db {shell_quote(str(inside))}" + ("" if inside.exists() else " init")
+    elif path.exists():
+        sentence, hint = f"{path} is no file, so it is no database", "name another file with --db"
+    elif not path.parent.is_dir():
+        hint = f"mkdir -p {shell_quote(str(path.parent))}"
+    elif str(path) == "orderstate.db":
+        hint = "orderstate init"
+    return NotFound(sentence, hint=hint, code="no_database", path=str(path))
+
+
 def connect(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     """A bare connection in autocommit; `mode` as in SQLite's URI file names (ro, rw, rwc)."""
     uri = f"file:{quote(str(path))}?mode={mode}"
@@ -284,7 +296,7 @@ def _translate(error: sqlite3.Error, path: Path) -> OrderstateError | None:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return ReadOnly(
             f"{path} cannot be opened or written: {error}",
-            hint="the database and its folder must be readable, and writable to change anything",
+            hint=_way_out(path),
             path=named,
         )
     if code == sqlite3.SQLITE_CORRUPT:
@@ -294,6 +306,18 @@ def _translate(error: sqlite3.Error, path: Path) -> OrderstateError | None:
     if code == sqlite3.SQLITE_IOERR:
         return Damaged(f"{path} could not be read or written: {error}", hint="check the disk", path=named)
     return None
+
+
+def _way_out(path: Path) -> str:
+    """What helps where a database cannot be opened: its write-ahead log needs a folder that can be written."""
+    if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
+        return "check who owns it and its folder"
+    from shlex import quote
+
+    return (
+        f"SQLite must write into the folder of a database, even to read it: cp {quote(str(path))}* FOLDER, "
+        f"then orderstate --db FOLDER/{quote(path.name)}"
+    )
 
 
 def _has_our_id(connection: sqlite3.Connection) -> bool:

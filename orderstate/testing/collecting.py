@@ -12,7 +12,7 @@ import pytest
 
 from orderstate.errors import OrderstateError
 from orderstate.render.scenarios import transcript
-from orderstate.scenario import Report, Scenario, load_all, run
+from orderstate.scenario import Report, Scenario, examine, run
 from orderstate.scenario.report import error_lines
 from orderstate.testing.plugin import MARK
 
@@ -37,10 +37,9 @@ class ScenarioFile(pytest.File):
 
         An error of the collection would keep every other test from running.
         """
-        try:
-            found = load_all(self.path)
-        except OrderstateError as error:
-            unreadable: UnreadableItem = UnreadableItem.from_parent(self, name=UNREADABLE, error=error)
+        found, mistakes = examine(self.path)
+        if mistakes:
+            unreadable: UnreadableItem = UnreadableItem.from_parent(self, name=UNREADABLE, mistakes=mistakes)
             yield unreadable
             return
         names: dict[str, int] = {}
@@ -86,19 +85,19 @@ class ScenarioItem(pytest.Item):
 class UnreadableItem(pytest.Item):
     """A file that cannot be read, as a test that fails."""
 
-    def __init__(self, *, error: OrderstateError, **more: Any) -> None:
+    def __init__(self, *, mistakes: tuple[OrderstateError, ...], **more: Any) -> None:
         super().__init__(**more)
-        self.error = error
+        self.mistakes = mistakes
         self.add_marker(MARK)
 
     def runtest(self) -> None:
-        """Raise what reading the file raised."""
-        raise self.error
+        """Raise the first of what is wrong with the file."""
+        raise self.mistakes[0]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What is wrong with the file, and where."""
-        if excinfo.value is self.error:
-            return "\n".join(error_lines(self.error))
+        """Everything that is wrong with the file, and where."""
+        if excinfo.value is self.mistakes[0]:
+            return "\n".join(line for mistake in self.mistakes for line in error_lines(mistake))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:

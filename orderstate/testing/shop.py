@@ -18,7 +18,7 @@ from orderstate.model import Flow, StockLevel
 from orderstate.scenario import Coverage, from_document, moves
 from orderstate.scenario.clock import Clock, pass_until
 from orderstate.scenario.settling import settle
-from orderstate.scenario.vocabulary import moment, moment_text
+from orderstate.scenario.vocabulary import MOMENT_EXPECTED, moment, moment_text, tellable
 
 Lines = Mapping[str, int]
 Time = int | str
@@ -79,8 +79,8 @@ def _flow(given: Flow | Mapping[str, Any] | str | Path) -> Flow:
 
 def _moment(given: Time) -> int:
     found = moment(given) if isinstance(given, str) else given
-    if found is None:
-        raise InvalidInput("clock", given, "a time such as 2026-01-05T09:00:00Z, or UTC microseconds")
+    if found is None or not tellable(found):
+        raise InvalidInput("clock", given, f"{MOMENT_EXPECTED}, or UTC microseconds")
     return found
 
 
@@ -194,6 +194,8 @@ class Shop:
         passed = duration(time)
         if passed is None:
             raise InvalidInput("wait", time, "a time such as 30m, 48h, 7d or 2w, at most ten years")
+        if not tellable(self.clock.now + passed):
+            raise InvalidInput("wait", time, "a time that ends in the year 9999 at the latest")
         return [outcome for _, outcome in pass_until(self.engine, self.clock, self.clock.now + passed)]
 
     def until(self, time: Time) -> list[Answer | OrderstateError]:

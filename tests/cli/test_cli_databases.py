@@ -44,6 +44,13 @@ def test_a_configuration_file_holds_the_database_and_nothing_else(cli: Cli, fold
     assert refused.err.startswith("error: invalid_input: orderstate.toml: ")
 
 
+@pytest.mark.parametrize(("text", "value"), [("db = 5\n", "5"), ("db = ''\n", "''")])
+def test_a_configuration_file_whose_database_is_no_name_says_so(cli: Cli, folder: Path, text: str, value: str) -> None:
+    (folder / "orderstate.toml").write_text(text, encoding="utf-8")
+    said = f'orderstate.toml: db: {value} is not the name of a database in quotes, such as db = "orders.db"'
+    assert cli("list").err.splitlines()[0] == f"error: invalid_input: {said}"
+
+
 @pytest.mark.parametrize("command", [READING, WRITING, ("doctor",), ("db", "upgrade"), ("stock", "list")])
 def test_without_a_database_the_hint_is_init(empty: Cli, folder: Path, command: tuple[str, ...]) -> None:
     refused = empty(*command)

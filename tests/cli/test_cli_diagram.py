@@ -17,6 +17,7 @@ from shops import KANSAS_CITY, Cli
 pytest_plugins = ["shop_fixtures"]
 
 FLOWS = Path(__file__).parents[2] / "examples" / "flows"
+GIFTS = Path(__file__).parents[1] / "diagram" / "flows" / "gifts.yaml"
 PNG = b"\x89PNG\r\n\x1a\n"
 pictured = pytest.mark.skipif(find_spec("pygraphviz") is None, reason="pygraphviz is not installed")
 
@@ -142,6 +143,21 @@ def test_an_order_is_drawn_on_the_flow_in_force_only(cli: Cli) -> None:
     assert "--order goes with the flow in force" in refused.err
 
 
+def test_an_order_that_was_placed_under_another_flow_is_drawn_as_placed_where_it_was(cli: Cli) -> None:
+    cli("place", "--line", "MUG:1", "--to", KANSAS_CITY)
+    used = cli("flow", "use", str(GIFTS))
+    assert used.status == 0, used.err
+    drawn = cli("diagram", "--order", "1001").out
+    assert "* 1 placed =># pending " in drawn
+    assert drawn.count("1 placed") == 1
+    assert '    start ==>|"1 placed"| s1\n' in cli("diagram", "--order", "1001", "--format", "mermaid").out
+    thick = [
+        line for line in cli("diagram", "--order", "1001", "--format", "dot").out.splitlines() if "1 placed" in line
+    ]
+    assert len(thick) == 1
+    assert thick[0].startswith('        "start" -> "pending" [')
+
+
 @pytest.mark.parametrize("options", [("--format", "svg"), ("-o", "flow.png"), ("-o", "flow.pdf")])
 def test_without_the_extra_the_way_to_it_is_told(
     empty: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
@@ -163,8 +179,8 @@ def test_text_needs_no_extra(empty: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
 @pictured
 def test_a_picture_into_a_folder_that_is_not_there_is_one_error(empty: Cli) -> None:
     refused = empty("diagram", "-o", "nowhere/flow.svg")
-    assert refused.status == 1
-    assert refused.err.startswith("error: output: nowhere/flow.svg cannot be written")
+    assert refused.status == 3
+    assert refused.err == "error: no_folder: there is no folder nowhere\nhint: mkdir -p nowhere\n"
 
 
 # Files that are not to be lost
@@ -179,6 +195,23 @@ def test_a_file_whose_ending_says_no_format_is_refused_with_those_that_do(empty:
         assert not (folder / name).exists()
     assert empty("diagram", "-o", "flow.jpg", "--format", "terminal").status == 0
     assert empty("diagram", "-o", "flow.txt").err == "flow.txt: terminal written\n"
+
+
+def test_hints_draw_what_was_asked_for(empty: Cli, cli: Cli, folder: Path) -> None:
+    (folder / "ours.yaml").write_text((FLOWS / "patient.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    ours = ("diagram", "--flow", "ours.yaml")
+    assert "hint: orderstate diagram --flow ours.yaml --ascii -o x.svg, or say which --format\n" in (
+        empty(*ours, "--ascii", "-o", "x.jpg").err
+    )
+    assert empty(*ours, "--format", "pdf", human=True).err.endswith(
+        "hint: orderstate diagram --flow ours.yaml -o flow.pdf\n"
+    )
+    assert empty(*ours, "--format", "gif").err.endswith("hint: orderstate diagram --flow ours.yaml --format mermaid\n")
+    assert empty(*ours, "--counts", "--format", "dot", "-o", "ours.yaml").err.endswith(
+        "hint: orderstate diagram --flow ours.yaml --counts -o ours.svg\n"
+    )
+    refused = cli("--db", "shop.db", "diagram", "--order", "1001", "-o", "x.jpg").err
+    assert "hint: orderstate --db shop.db diagram --order 1001 -o x.svg, or say which --format\n" in refused
 
 
 def test_a_drawing_takes_the_place_of_an_older_one_but_never_of_its_flow(empty: Cli, folder: Path) -> None:

@@ -8,6 +8,9 @@ import pytest
 from shops import Cli, database
 from worlds import snapshot
 
+from orderstate.cli import commands
+from orderstate.cli_commands.failing import interrupted
+
 pytest_plugins = ["shop_fixtures"]
 
 PLACE = ("place", "--to", "US", "--line")
@@ -183,6 +186,111 @@ def test_ctrl_c_says_what_is_not_known(ready: Cli, monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_ctrl_c_tells_of_a_key_where_the_command_has_one_and_nowhere_else() -> None:
+    told = {" ".join(path): interrupted(" ".join(("orderstate", *path))).sentence for path, _ in commands() if path}
+    keyed = {
+        " ".join(path) for path, command in commands() if "--key" in [name for p in command.params for name in p.opts]
+    }
+    assert {command for command, sentence in told.items() if "--key" in sentence} == keyed
+    nothing = {command for command, sentence in told.items() if sentence == "nothing was changed"}
+    assert {"list", "show", "why", "config get", "events tail", "flow check", "doctor"} <= nothing
+    assert not nothing & {
+        "work",
+        "consume",
+        "import orders",
+        "events replay",
+        "subscribers add",
+        "stock import",
+        "init",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--limit", "abc"), "--limit: 'abc' is not a whole number from 1 to 100000"),
+        (("list", "--limit", "0"), "--limit: 0 is not a whole number from 1 to 100000"),
+        (("list", "--limit", ""), "--limit: '' is not a whole number from 1 to 100000"),
+        (("ship", "1001", "--if-version", "x"), "--if-version: 'x' is not a whole number from 1 on"),
+        (("ship", "1001", "--if-version", "1.5"), "--if-version: '1.5' is not a whole number from 1 on"),
+        (("events", "tail", "-n", "many"), "--lines: 'many' is not a whole number from 0 to 100000"),
+    ],
+)
+def test_a_number_that_is_none_is_told_with_what_would_be_right(
+    ready: Cli, arguments: tuple[str, ...], said: str
+) -> None:
+    refused = ready(*arguments)
+    assert (refused.status, refused.err.splitlines()[0]) == (2, f"error: usage: {said}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "lines"),
+    [
+        (
+            ("--db", ".", "list"),
+            3,
+            ["error: no_database: . is a folder, not a database", "hint: orderstate --db orderstate.db"],
+        ),
+        (
+            ("--db", "folder", "list"),
+            3,
+            [
+                "error: no_database: folder is a folder, not a database",
+                "hint: orderstate --db folder/orderstate.db init",
+            ],
+        ),
+        (
+            ("--db", "no/such/x.db", "list"),
+            3,
+            ["error: no_database: there is no database at no/such/x.db", "hint: mkdir -p no/such"],
+        ),
+        (
+            ("--db", "folder/x.db", "list"),
+            3,
+            ["error: no_database: there is no database at folder/x.db", "hint: orderstate --db folder/x.db init"],
+        ),
+        (
+            ("place", "--file", "folder"),
+            2,
+            ["error: usage: folder is a folder: name a file of orders", "hint: name a file, or - for stdin"],
+        ),
+        (("run", "folder"), 2, ["error: usage: folder is a folder: name files", "hint: name a file, or - for stdin"]),
+        (("run", ""), 2, ["error: usage: the name of the file is empty", "hint: name a file, or - for stdin"]),
+        (
+            ("flow", "use", "standard", "--map", "deposit_due"),
+            2,
+            ["error: usage: --map: 'deposit_due' is not OLD=NEW", "hint: --map deposit_due=NEW"],
+        ),
+        (
+            ("tie", "1001", "--only", "XIX"),
+            3,
+            ["error: unknown_facility: unknown facility 'XIX'", "hint: orderstate facility list"],
+        ),
+        (
+            ("import", "orders", "folder"),
+            2,
+            ["error: invalid_input: folder is a folder, not a CSV file", "hint: orderstate import orders --help"],
+        ),
+        (
+            ("stock", "import", "folder"),
+            2,
+            ["error: invalid_input: folder is a folder, not a CSV file", "hint: orderstate stock import --help"],
+        ),
+        (
+            ("import", "orders", ""),
+            2,
+            ["error: usage: the name of the file is empty", "hint: orderstate import orders --help"],
+        ),
+    ],
+)
+def test_a_hint_leads_somewhere(
+    ready: Cli, folder: Path, arguments: tuple[str, ...], status: int, lines: list[str]
+) -> None:
+    (folder / "folder").mkdir()
+    refused = ready(*arguments)
+    assert (refused.status, refused.err.splitlines()) == (status, lines)
+
+
 @pytest.mark.parametrize("command", [("run", "x.yaml"), ("diagram",), ("history", "1001")])
 def test_ctrl_c_gives_no_advice_about_keys_where_there_are_none(
     ready: Cli, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
@@ -220,6 +328,6 @@ def test_help_and_version_go_to_stdout(empty: Cli, capsys: pytest.CaptureFixture
 def test_an_output_file_in_a_folder_that_is_not_there_is_no_traceback(empty: Cli, folder: Path) -> None:
     refused = empty("diagram", "-o", "nowhere/flow.mmd")
     assert (refused.status, refused.err.splitlines()[0]) == (
-        1,
-        "error: output: nowhere/flow.mmd cannot be written: No such file or directory",
+        3,
+        "error: no_folder: there is no folder nowhere",
     )

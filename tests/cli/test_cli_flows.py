@@ -188,6 +188,39 @@ def test_what_cannot_be_put_in_force_says_why(arguments: tuple[str, ...], status
     assert database().read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["check", "use", "show", "diff"])
+def test_what_is_no_file_cannot_be_used(command: str, cli: Cli, folder: Path) -> None:
+    (folder / "folder.yaml").mkdir()
+    (folder / "long.yaml").write_text("#" * 1_000_001, encoding="utf-8")
+    for file, said in (
+        ("folder.yaml", "folder.yaml is a folder, not a flow file"),
+        ("", "the name of the flow file is empty"),
+        ("long.yaml", "long.yaml has more than 1,000,000 characters, and of a flow file no more are read"),
+        ("/dev/zero", "/dev/zero has more than 1,000,000 characters, and of a flow file no more are read"),
+    ):
+        done = cli("flow", command, file)
+        assert (done.status, done.out) == (2, "")
+        assert done.err.splitlines()[0] == f"error: invalid_input: {said}"
+
+
+def test_a_flow_may_come_from_stdin(cli: Cli) -> None:
+    stdin = SHORT.encode()
+    assert cli("flow", "check", "-", stdin=stdin).err == "stdin: nothing is wrong\n"
+    assert "proof" in cli("flow", "check", "-", "--exhaustive", "--json", stdin=stdin).document
+    wrong = cli("flow", "check", "-", stdin=b"extends: standard\nstates:\n\ta: {stock: free}\n")
+    assert wrong.status == 1
+    assert wrong.err == (
+        "stdin:3:1: error invalid_input: line: 'a: {stock: free}' is indented with a tab, and YAML takes spaces only; "
+        "write spaces in place of the tab\n"
+    )
+    assert cli("flow", "show", "-", stdin=stdin).tsv[0]["state"] == "open (initial)"
+    assert cli("flow", "diff", "-", stdin=stdin).status == 1
+    assert cli("flow", "use", "-", stdin=stdin).tsv[0]["flow"] == "short"
+    broken = stdin.replace(b", guards: [stock_covers_order]", b"").replace(b"reserved, to: sent", b"open, to: sent")
+    told = cli("flow", "check", "-", "--exhaustive", "--json", stdin=broken).document["counterexample"]
+    assert told["scenario"]["world"]["flow"]["name"] == "short"
+
+
 def test_a_flow_needs_a_database_to_be_put_in_force_in(empty: Cli) -> None:
     refused = empty("flow", "use", PAYMENT)
     assert (refused.status, refused.err.splitlines()[-1]) == (3, "hint: orderstate init")
@@ -269,7 +302,13 @@ def test_a_guard_that_is_not_installed_here_is_one_clear_line(
         first, last = refused.err.splitlines()
         assert first.startswith("error: flow_unusable: the flow in force, short, cannot be used here: ")
         assert "shop_of_mine:nice" in first
-        assert last == "hint: install what offers it, or put another flow in force: orderstate flow use FILE"
+        assert last == (
+            "hint: install what offers it (a dotted path: name its folder in PYTHONPATH), "
+            "or put another flow in force: orderstate flow use FILE"
+        )
+    names = ("list", "history a", "events list", "stock list", "facility list", "config list")
+    for name in names:
+        assert cli(*name.split()).status == 0, name
     assert [row["code"] for row in cli("doctor").tsv if row["level"] == "wrong"] == ["guards"]
     assert cli("flow", "use", "standard", "--map", "open=pending").status == 0
     assert cli("place", "--line", "MUG:1", "--to", "US").status == 0

@@ -185,4 +185,4 @@ def test_a_file_that_cannot_be_read_is_refused_naming_the_row(
 
 def test_a_missing_file_is_not_found(cli: Cli) -> None:
     assert cli("stock", "import", "none.csv").status == 3
-    assert cli("facility", "import", ".").status == 3
+    assert cli("facility", "import", ".").status == 2

@@ -258,6 +258,28 @@ def test_a_sku_may_hold_colons_and_the_same_sku_is_summed(cli: Cli) -> None:
     assert placed.document["lines"] == [["A:B:C", 3]]
 
 
+def test_what_was_looked_at_is_counted_in_words_that_fit(cli: Cli) -> None:
+    cli(*ORDER)
+    for number, said in ((1, "1 tied order looked at; 0 "), (2, "2 tied orders looked at; 0 ")):
+        cli("place", "--line", "CUP:1", "--to", KANSAS_CITY)
+        assert cli("tie", str(1001 + number)).status == 0
+        assert cli("tie", "--again", "--all").err.startswith(said)
+
+
+def test_a_refusal_offers_nothing_that_is_always_refused(cli: Cli) -> None:
+    cli(*ORDER)
+    cli("advance", "1001", "--until", "shipping")
+    refused = cli("tie", "1001")
+    assert "  not_from_here: tie_inventory does not lead out of shipping; possible from here: deliver\n" in refused.err
+    (blocked,) = cli("tie", "1001", "--json").error["blocked"]
+    assert blocked["values"] == {"state": "shipping", "instead": ["deliver"]}
+    cli("place", "--line", "MUG:99", "--to", "US", "--short", "refuse")
+    told = {row["trigger"]: row["sentence"] for row in cli("why", "1002").tsv}
+    assert told["ship"] == "ship does not lead out of pending; possible from here: cancel"
+    choices = {c["trigger"]: c for c in cli("why", "1002", "deliver", "--json").document["choices"]}
+    assert choices["deliver"]["refusals"][0]["values"]["instead"] == ["cancel"]
+
+
 def test_options_limit_the_plan(cli: Cli) -> None:
     cli("place", "--line", "MUG:2", "--to", "US@39.7,-105")
     plan = cli("plan", "1001", "--only", "NYC", "--json").document["plan"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shops import KANSAS_CITY, Cli, counted
+from shops import KANSAS_CITY, Cli, counted, database
+from worlds import rows
 
 pytest_plugins = ["shop_fixtures"]
 
@@ -36,6 +37,25 @@ def test_show_tells_from_where_each_unit_comes_and_why(busy: Cli) -> None:
     assert "1760" in drawn.out
     assert "why" in drawn.out
     assert drawn.err == "next: orderstate deliver 1001\n"
+
+
+def test_a_way_that_is_not_known_is_no_way_of_nothing(cli: Cli) -> None:
+    """At home, with only the country known, a way costs as if it were 0 m; nobody takes that for a distance."""
+    cli("place", "--line", "CUP:1", "--to", "US")
+    proposed = cli("plan", "1001", "--json").document["plan"]
+    told = cli("tie", "1001").err
+    assert "  1 CUP (back) from NYC: in the cheapest plan" in told
+    assert "of the destination only the country is known" in told
+    assert {(f["facility"], f["metres"]) for f in proposed["facilities"]} == {("DEN", None), ("NYC", None)}
+    assert {f["metres"] for f in cli("show", "1001", "--json").document["plan"]["facilities"]} == {None}
+    for command in (("show", "1001"), ("plan", "1001"), ("history", "1001")):
+        assert "0.0" not in cli(*command, human=True).out
+    exact = [line.split("\t") for command in ("show", "plan") for line in cli(command, "1001").out.splitlines()]
+    assert [row[5] for row in exact if row[0] == "from" and len(row) > 6] == [""]
+    assert [row[2] for row in exact if row[0] == "facility"] == ["", ""]
+    assert cli("plan", "1001", "--check").status == 0
+    assert rows(database(), "SELECT payload FROM event WHERE type = 'InventoryTied' AND payload LIKE '%,0,null,%'")
+    assert cli("doctor").status == 0
 
 
 def test_show_through_a_pipe_is_records_of_several_kinds(busy: Cli) -> None:
@@ -149,7 +169,7 @@ def test_the_diagram_needs_no_database(empty: Cli, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "status"),
-    [(("--format", "gif"), 2), (("-o", "no/such/x.dot"), 1)],
+    [(("--format", "gif"), 2), (("-o", "no/such/x.dot"), 3)],
 )
 def test_a_diagram_that_cannot_be_made_says_so(empty: Cli, options: tuple[str, ...], status: int) -> None:
     refused = empty("diagram", *options)

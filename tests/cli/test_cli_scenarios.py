@@ -107,6 +107,33 @@ def test_a_file_that_cannot_be_read_stops_everything_before_it_begins(empty: Cli
     assert "good.scenario.yaml" in missing.err
 
 
+def test_the_mistakes_of_all_files_are_told_and_nothing_runs(empty: Cli, scripts: Path) -> None:
+    (scripts / "one.yaml").write_text("scenario: s\nsteps:\n  - wait: soon\n  - shp: '1'\n", encoding="utf-8")
+    (scripts / "two.yaml").write_text("scenario: s\nstpes: []\n", encoding="utf-8")
+    done = empty("run", "one.yaml", "good.scenario.yaml", "none.yaml", "two.yaml")
+    assert (done.status, done.out) == (2, "")
+    told = [line for line in done.err.splitlines() if line.startswith("error")]
+    assert [line.split(": ")[2] for line in told] == [
+        "one.yaml:3:11",
+        "one.yaml:4:5",
+        "unknown scenario file 'none.yaml'",
+        "two.yaml:2:1",
+    ]
+    errors = [json.loads(line)["error"] for line in empty("run", "none.yaml", "one.yaml", "--json").err.splitlines()]
+    assert [(error["exit"], error["values"].get("line")) for error in errors] == [(3, None), (2, 3), (2, 4)]
+    assert empty("run", "none.yaml", "one.yaml").status == 3
+
+
+def test_a_scenario_of_another_ending_is_told_that_the_ending_decides(empty: Cli, scripts: Path) -> None:
+    (scripts / "a.txt").write_text(f"# words\n\n{GOOD}", encoding="utf-8")
+    done = empty("run", "a.txt")
+    assert done.status == 2
+    assert "a.txt begins as a scenario does" in done.err
+    assert ".scenario.yaml" in done.err
+    assert done.err.splitlines()[1] == "hint: orderstate run - < a.txt"
+    assert empty("run", "-", stdin=(scripts / "a.txt").read_bytes()).status == 0
+
+
 def test_a_world_that_cannot_be_made_does_not_stop_the_other_scenarios(empty: Cli, scripts: Path) -> None:
     (scripts / "odd.yaml").write_text(GOOD.replace("country: US", "country: XX"), encoding="utf-8")
     done = empty("run", "odd.yaml", "good.scenario.yaml")

@@ -50,6 +50,30 @@ def test_all_orders_are_attempted_and_each_error_names_its_line(cli: Cli) -> Non
     assert placed.err.splitlines()[-1] == "next: orderstate tie 1001 own-1"
 
 
+@pytest.mark.parametrize(
+    ("content", "places", "placed"),
+    [
+        (b'{"lines":{"MUG":1,"MUG":3},"to":"US"}\n{"lines":{"MUG":1},"to":"US"}\n', ["stdin line 1"], 1),
+        (b'{"lines":{"MUG":1},"to":"US"}\n\n{"lines":{"MUG":1,"MUG":3},"to":"US"}\n', ["stdin line 3"], 1),
+        (
+            b'[{"lines":{"CUP":1},"to":"US"},\n {"lines":{"MUG":1,"MUG":3},"to":"US"},\n\n'
+            b'  {"lines":{"CUP":1},"to":"US"}]',
+            ["stdin line 2, order 2"],
+            2,
+        ),
+        (b'{"to": "US",\n "lines": {"MUG": 1,\n "MUG": 3}}', ["stdin"], 0),
+    ],
+)
+def test_a_key_that_is_given_twice_is_told_with_its_line(
+    cli: Cli, content: bytes, places: list[str], placed: int
+) -> None:
+    done = cli("place", "--file", "-", stdin=content)
+    said = "the key 'MUG' is given twice in one object: give it once"
+    told = [line for line in done.err.splitlines() if line.startswith("error")]
+    assert told == [f"error: invalid_input: {place}: {said}" for place in places]
+    assert (done.status, counted("orders")) == (2, placed)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"[]"])
 def test_a_file_without_orders_is_an_error(cli: Cli, content: bytes) -> None:
     assert cli("place", "-f", "-", stdin=content).status == 2

@@ -165,6 +165,15 @@ BACK = walk_on(
     Step("deliver", "shipping", "delivered", NOON + 75 * HOUR, 4),
     Step("announce_return", "delivered", "return_announced", NOON + 99 * HOUR, 5),
 )
+GIFTS = Machine(load(Path(__file__).parent / "flows" / "gifts.yaml"))
+MOVED = walk_on(
+    GIFTS,
+    "1001",
+    "inventory_tied",
+    PLACED,
+    Step("tie_inventory", "pending", "inventory_tied", NOON + 1 * HOUR, 2),
+)
+"""An order that was placed under the standard flow, which begins elsewhere."""
 
 DRAWN: dict[str, Callable[[], str]] = {
     "standard-80.txt": lambda: terminal(STANDARD),
@@ -180,6 +189,9 @@ DRAWN: dict[str, Callable[[], str]] = {
     "shop-returns-80.txt": lambda: terminal(SHOP_RETURNS.flow),
     "shop-returns-110.txt": lambda: terminal(SHOP_RETURNS.flow, width=110),
     "back-80.txt": lambda: terminal(SHOP_RETURNS.flow, BACK),
+    "moved-110.txt": lambda: terminal(GIFTS.flow, MOVED, width=110),
+    "moved-40.txt": lambda: terminal(GIFTS.flow, MOVED, width=40),
+    "gifts-40.txt": lambda: terminal(GIFTS.flow, width=40),
     "standard.mmd": lambda: mermaid(STANDARD),
     "standard.dot": lambda: dot(STANDARD),
     "waited-80.txt": lambda: terminal(STANDARD, WAITED),
@@ -276,6 +288,72 @@ def test_an_order_in_a_state_that_the_flow_lacks_is_an_error_with_near_names(dra
 
 def test_orders_in_states_that_the_flow_lacks_are_counted_below() -> None:
     assert terminal(STANDARD, counts=COUNTS).endswith("in states that this flow lacks\n  on_hold  3 orders\n")
+
+
+@pytest.mark.parametrize("width", [40, 80, 130])
+@pytest.mark.parametrize("ascii", [False, True])
+def test_an_order_that_was_placed_under_another_flow_has_its_mark_where_that_was(width: int, ascii: bool) -> None:
+    text = terminal(GIFTS.flow, MOVED, width, ascii)
+    first = text.split("\n\n")[1].splitlines()
+    start, line = ("*", "=>|") if ascii else ("●", "━►┃")
+    assert first[0].strip() == start
+    placed = [row for row in first if "1 placed" in row]
+    assert len(placed) == 1
+    assert f"{start} 1 placed" in placed[0]
+    if width > 40:
+        assert f"{start} 1 placed {line} " in placed[0]
+    box = first[first.index(placed[0]) - 2 : first.index(placed[0]) + 1]
+    assert any("pending" in row for row in box)
+
+
+def test_it_has_it_beside_a_state_of_the_second_column_too() -> None:
+    walk = Walk("1", "deposit_due", (Step(None, None, "deposit_due", NOON, 1),))
+    assert "║◄━ 1 placed ● │" in terminal(GIFTS.flow, walk, width=130)
+    assert "#<= 1 placed * |" in terminal(GIFTS.flow, walk, width=130, ascii=True)
+
+
+def test_an_order_that_was_placed_in_a_state_that_the_flow_lacks_has_no_such_mark() -> None:
+    steps = (Step(None, None, "basket", NOON, 1), Step("check_out", "basket", "pending", NOON, 2))
+    walk = Walk("1", "pending", steps)
+    for width in (40, 80, 130):
+        assert "1 placed" not in terminal(STANDARD, walk, width)
+    assert "placed" not in mermaid(STANDARD, walk).split("notes[")[0]
+    assert "1 placed" not in dot(STANDARD, walk)
+    assert "==>" not in mermaid(STANDARD, walk)
+
+
+def test_text_for_other_programs_has_that_mark_where_it_belongs_as_well() -> None:
+    text = mermaid(GIFTS.flow, MOVED)
+    assert "    start -.-> s0\n" in text
+    assert '    start ==>|"1 placed"| s1\n' in text
+    assert '    s1("pending' in text
+    assert [line.split(" stroke")[0] for line in text.splitlines() if "stroke-width:3px" in line] == [
+        "    linkStyle 1,3"
+    ]
+    drawn = dot(GIFTS.flow, MOVED)
+    plain, thick = (line for line in drawn.splitlines() if line.startswith('        "start" -> '))
+    assert plain.startswith('        "start" -> "draft" [')
+    assert "penwidth" not in plain
+    assert thick.startswith('        "start" -> "pending" [label=<\u00a0\u00a01 placed')
+    assert "penwidth=3" in thick
+
+
+def test_mermaid_says_what_the_other_drawings_say() -> None:
+    text = mermaid(STANDARD)
+    assert 'title: "standard flow"' in text
+    assert "canceller_may#40;customer=free, operator=tied, system=tied#41;" in text
+    assert "Where a trigger has several targets, the first whose guards agree is taken#46;" in text
+    assert "arrows" not in text
+    walked = mermaid(STANDARD, WAITED)
+    assert "<b>arrows</b><br/>thick · taken, with the number of the event<br/>solid, green · possible now" in walked
+    assert 'title: "order 1001 · inventory tied · since 2026-11-22 15:02 UTC"' in walked
+
+
+@pytest.mark.parametrize("width", range(32, 100, 3))
+def test_guards_are_broken_between_names_and_not_in_them(width: int) -> None:
+    text = terminal(GIFTS.flow, width=width).split("guards\n")[1]
+    for name in ("stock_covers_order", "goods_still_here", "canceller_may(", "customer=free", "operator=tied"):
+        assert name in text, width
 
 
 def test_two_states_of_one_label_are_told_apart_by_their_names() -> None:

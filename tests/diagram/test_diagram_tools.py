@@ -159,3 +159,14 @@ def test_mermaid_draws_what_was_taken_thick_and_the_rest_dotted() -> None:
     assert {stroke for *_, stroke, _ in found["edges"]} == {"thick", "dotted"}
     present = [text for _, text, classes in found["vertices"] if "present" in classes]
     assert present == ["inventory tied<br>stock tied · now"]
+
+
+@mermaid_js
+def test_mermaid_shows_all_that_is_told_below() -> None:
+    found = parsed(mermaid(STANDARD))
+    told = next(text for name, text, _ in found["vertices"] if name == "notes")
+    assert "[goods_still_here, canceller_may(customer=free, operator=tied, system=tied)]" in told
+    assert told.endswith("Where a trigger has several targets, the first whose guards agree is taken.")
+    found = parsed(mermaid(STANDARD, TAKEN))
+    told = next(text for name, text, _ in found["vertices"] if name == "notes")
+    assert "thick · taken, with the number of the event<br>solid, green · possible now<br>dashed · neither" in told

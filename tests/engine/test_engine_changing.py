@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from worlds import BERLIN, DENVER, NEW_YORK, World
 
@@ -295,6 +297,51 @@ def test_parent_and_child_then_go_their_own_ways(two: World) -> None:
     assert two.engine.cancel("1001-2").state == "cancelled"
     assert two.level("NYC", "MUG") == (9, 0, 0)
     two.check()
+
+
+def test_what_is_refused_to_a_parent_that_left_is_offered_for_the_child_that_is_still_here(two: World) -> None:
+    order = two.tied(MUG=12)
+    two.engine.split(order, "NYC")
+    two.engine.ship(order)
+    refused: dict[str, Callable[[], object]] = {
+        f"orderstate redirect 1001-2 --to {BERLIN}": lambda: two.engine.redirect(order, BERLIN),
+        "orderstate cancel 1001-2": lambda: two.engine.cancel(order),
+        "orderstate cancel 1001-2 --line MUG:1": lambda: two.engine.cancel(order, lines={"MUG": 1}),
+        "orderstate cancel 1001-2 --line MUG:2": lambda: two.engine.cancel(order, lines={"MUG": 10}),
+        f"orderstate why {order}": lambda: two.engine.split(order, "NYC"),  # the child is all from there
+    }
+    for hint, ask in refused.items():
+        with pytest.raises(Refused) as caught:
+            ask()
+        assert caught.value.hint == hint
+        assert caught.value.blocked[0].remedy == (None if "why" in hint else hint)
+        assert caught.value.blocked[0].values["open_children"] == ["1001-2"]
+    assert two.engine.cancel("1001-2", lines={"MUG": 1}).state == "inventory_tied"
+    assert two.engine.redirect("1001-2", BERLIN).state == "inventory_tied"
+    two.check()
+
+
+def test_a_child_that_has_nothing_of_what_is_to_be_cancelled_is_no_way_out(two: World) -> None:
+    two.engine.adjust("DEN", "PEN", to_units=0)
+    order = two.tied(MUG=1, PEN=2)
+    two.engine.split(order, "NYC")
+    two.engine.ship(order)
+    with pytest.raises(Refused) as caught:
+        two.engine.cancel(order, lines={"MUG": 1})
+    assert (caught.value.hint, caught.value.code) == (f"orderstate why {order}", "goods_still_here")
+    assert [b.remedy for b in caught.value.blocked] == [None, None]
+
+
+def test_a_child_that_can_be_split_in_turn_is_offered_for_a_split(two: World) -> None:
+    two.engine.tie(two.order(id="a", short="split", MUG=30))
+    two.engine.receive("DEN", "MUG", 2)
+    two.engine.receive("NYC", "MUG", 2)
+    two.engine.tie("a-2")
+    two.engine.ship("a")
+    with pytest.raises(Refused) as caught:
+        two.engine.split("a", "NYC")
+    assert caught.value.hint == "orderstate split a-2 --facility NYC"
+    assert two.engine.split("a-2", "NYC").document["child"] == "a-2-3"
 
 
 def test_a_line_that_goes_whole_leaves_the_parent(two: World) -> None:

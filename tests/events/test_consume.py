@@ -101,6 +101,10 @@ BAD = {
         message("m", "PlaceOrder").replace(b"{}", b'{"a": NaN}'),
         "it is JSON that cannot be read: NaN is no number",
     ),
+    "a key twice": (
+        message("m", "PlaceOrder", {"to": "US"}).replace(b'"US"', b'"US", "to": "DE"'),
+        "the key 'to' is given twice in one object",
+    ),
     "deep": (b"[" * 100_000, "it is JSON that cannot be read"),
     "no id": (json.dumps({"specversion": "1.0", "source": "/s", "type": "T", "data": {}}).encode(), "id is missing"),
     "an empty id": (message("", "PlaceOrder"), "id: '' is not text of 1 to 1000 characters"),

@@ -9,9 +9,9 @@ from worlds import DENVER, World
 
 from orderstate.engine.commands import Fire, Receive
 from orderstate.errors import Refused
-from orderstate.flow import Proof, check, dump, examine, exhaustive, load, read
+from orderstate.flow import Proof, check, dump, examine, exhaustive, load, read, table
 from orderstate.machine import STANDARD, Machine
-from orderstate.model import State, Stock
+from orderstate.model import ROLES, Destination, Line, Order, State, Stock
 from orderstate.scenario import Coverage, load_all, run
 
 FLOWS = Path(__file__).parents[2] / "examples" / "flows"
@@ -45,6 +45,21 @@ def test_its_scenarios_pass_and_take_every_transition_that_can_be_taken(name: st
     assert not coverage.missing
     assert len(coverage.all) > 10
     assert all(report.scenario.world.flow == load(FLOWS / f"{name}.yaml") for report in reports)
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_what_its_table_calls_refused_no_refusal_calls_possible(path: Path) -> None:
+    flow = load(path)
+    machine = Machine(flow)
+    shown = table(flow)
+    refused = {(row.state, t) for row in shown.rows for t, no in zip(shown.triggers, row.refused, strict=True) if no}
+    orders = [
+        Order("1001", state.name, 1, 0, 0, Destination("US"), "backorder", (Line("MUG", 1),)) for state in flow.states
+    ]
+    declared = {(order.state, trigger) for order in orders for trigger in machine.choices(order.state)}
+    offered = {(order.state, t) for order in orders for role in ROLES for t in machine.open(order, role)}
+    assert declared - offered == refused
+    assert refused
 
 
 def test_the_standard_flow_is_written_out_as_it_is() -> None:

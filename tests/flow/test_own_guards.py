@@ -150,6 +150,7 @@ def test_a_guard_that_breaks_its_contract_is_named(name: str, sentence: str) -> 
     with pytest.raises(OrderstateError) as caught:
         bound(GuardUse(f"{HERE}:{name}")).check(ORDER, FACTS, {})
     assert (caught.value.code, caught.value.sentence) == ("guard_broken", sentence)
+    assert str(caught.value.hint).startswith("mend the guard: ")
 
 
 def test_an_error_of_the_tree_passes_as_it_is() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from histories import SHOP, orders_file
 
-from orderstate.errors import InvalidInput, NotInstalled
+from orderstate.errors import NotFound, NotInstalled
 from orderstate.history.report_page import report_page, write_report
 from orderstate.history.simulate import Simulation, simulate
 
@@ -209,7 +209,7 @@ def test_a_shop_without_positions_or_stock_has_a_page_too(tmp_path: Path) -> Non
 def test_the_file_is_written_whole(found: Simulation, page: str, tmp_path: Path) -> None:
     write_report(found, tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
-    with pytest.raises(InvalidInput, match="report"):
+    with pytest.raises(NotFound, match=r"there is no folder .*nowhere"):
         write_report(found, tmp_path / "nowhere" / "report.html")
 
 

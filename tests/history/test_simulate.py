@@ -21,7 +21,7 @@ from histories import SHARED, SHOP, orders_file
 from orderstate.allocation import Problem
 from orderstate.errors import InvalidInput, NotFound, OrderstateError, PlanRejected
 from orderstate.history.network import BadRows
-from orderstate.history.simulate import Addition, Simulation, check_writable, simulate, write_csv, write_whole
+from orderstate.history.simulate import Addition, Simulation, simulate, write_csv
 from orderstate.history.simulating.figures import Money
 from orderstate.model import Allocation, Plan
 from orderstate.render import simulation as render
@@ -326,18 +326,6 @@ def test_csv_has_a_row_for_each_outcome(shop: Callable[..., Simulation], tmp_pat
     assert sum(int(v) for k, v in rows[0].items() if k.startswith("cost_") and k[5:] in found.outcomes[0].parts) == int(
         rows[0]["cost"]
     )
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    file = tmp_path / "page.html"
-    write_whole(file, "old", "report")
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(file, "half \ud800", "report")
-    assert file.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-    for wrong in (tmp_path, tmp_path / "nowhere" / "page.html"):
-        with pytest.raises(InvalidInput, match="report"):
-            check_writable(wrong, "report")
 
 
 def test_a_result_can_be_kept_and_loaded(shop: Callable[..., Simulation]) -> None:

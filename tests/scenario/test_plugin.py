@@ -88,13 +88,19 @@ def test_a_failure_is_the_transcript_with_what_was_expected_and_what_was_seen(py
 
 
 def test_a_file_that_cannot_be_read_is_a_failure_at_its_line_and_the_others_run(shop: pytest.Pytester) -> None:
-    shop.makefile(".scenario.yaml", broken="scenario: x\nsteps:\n  - plaice: {}\n", torn="scenario: [x\n", empty="")
+    shop.makefile(
+        ".scenario.yaml",
+        broken="scenario: x\nsteps:\n  - plaice: {}\n  - wait: soon\n",
+        torn="scenario: [x\n",
+        empty="",
+    )
     result = shop.runpytest()
     result.assert_outcomes(passed=3, failed=3)
     result.stdout.fnmatch_lines_random(
         [
             "invalid_input: *broken.scenario.yaml:3:5: *'plaice'*",
             "hint: did you mean place*",
+            "invalid_input: *broken.scenario.yaml:4:11: *'soon'*",
             "invalid_input: *torn.scenario.yaml:2:1: *",
             "invalid_input: *empty.scenario.yaml*",
             "FAILED broken.scenario.yaml::cannot-be-read*",

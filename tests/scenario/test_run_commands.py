@@ -60,6 +60,19 @@ def test_a_line_that_fails_does_not_stop_the_others(engine: Engine) -> None:
     assert [line["error"]["code"] for line in found[1:3]] == ["invalid_input", "not_from_here"]
 
 
+def test_a_key_that_is_given_twice_is_named_and_changes_nothing(engine: Engine) -> None:
+    """YAML refuses it too: the last one would be taken silently otherwise."""
+    place = '{"command": "place", "lines": {"MUG": 1, "MUG": 3}, "to": "US"}'
+    other = '{"command": "place", "lines": {"MUG": 1}, "to": "US", "to": "DE"}'
+    found = answers(engine, "", place, other, {"command": "place", "lines": {"MUG": 1}, "to": "US"})
+    assert [(line["line"], line.get("order")) for line in found] == [(2, None), (3, None), (4, "1001")]
+    assert [line["error"]["sentence"] for line in found[:2]] == [
+        "the key 'MUG' is given twice in one object: give it once",
+        "the key 'to' is given twice in one object: give it once",
+    ]
+    assert [line["error"]["values"]["value"] for line in found[:2]] == ["MUG", "to"]
+
+
 def test_blank_lines_and_comments_are_passed_over_and_lines_keep_their_numbers(engine: Engine) -> None:
     found = answers(engine, "# a comment", "", {"command": "place", "lines": {"MUG": 1}, "to": "US"})
     assert [line["line"] for line in found] == [3]

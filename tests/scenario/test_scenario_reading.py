@@ -16,6 +16,7 @@ from orderstate.scenario import (
     StockRow,
     document,
     dump,
+    examine,
     from_document,
     load,
     load_all,
@@ -130,6 +131,84 @@ def test_input_that_no_engine_understands_may_be_what_a_step_is_about() -> None:
         }
 
 
+MANY = """\
+scenario: [many]
+world:
+  clock: noon
+  settings: {shrt: split}
+  facilities: {DEN: {country: US}}
+  stock: {DNE: {MUG: 1}}
+steps:
+  - place: {lines: {MUG: 0}, to: US, id: mine}
+    as: a
+  - tie: ${a}
+    expect: {orders: {mine: pendng}}
+  - wiat: 1h
+  - facility_add: {facility: OSLO, country: NO, closed: no way}
+  - tie: ${b}
+  - receive: {facility: OSLO, sku: MUG, quantity: 1}
+    expect: {stock: {OSLO: {MUG: {on_hand: 1}}, PARIS: {MUG: {on_hand: 1}}}}
+  - together: [{tie: "${a}", as: c}, {shp: "${a}"}]
+  - ship: ${c}
+---
+scenario: one more
+steps: [{wait: soon}]
+"""
+
+
+def test_every_mistake_is_told_once_and_nothing_because_of_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "many.scenario.yaml"
+    file.write_text(MANY, encoding="utf-8")
+    found, mistakes = examine(file)
+    assert found == ()
+    assert [(m.values["line"], m.values["field"], m.values["value"]) for m in mistakes] == [
+        (1, "scenario", "a list"),
+        (3, "world.clock", "noon"),
+        (4, "world.settings", "shrt"),
+        (6, "world.stock", "DNE"),
+        (8, "quantity", 0),
+        (11, "expect.orders.mine", "pendng"),
+        (12, "field", "wiat"),
+        (13, "closed", "no way"),
+        (14, "reference", "${b}"),
+        (16, "expect.stock", "PARIS"),
+        (17, "field", "shp"),
+        (21, "step 1.wait", "soon"),
+    ]
+    with pytest.raises(InvalidInput, match=r":1:11: scenario: 'a list'"):
+        load_all(file)
+
+
+def test_where_the_names_are_unknown_the_steps_that_name_them_are_not_called_wrong(tmp_path: Path) -> None:
+    steps = "steps:\n  - tie: '1'\n    expect: {state: on_hold, stock: {DEN: {MUG: {on_hand: 1}}}}\n"
+    worlds = ("{flow: none.yaml}", "{facilities: {DEN: {county: US}}, stock: {DEN: {MUG: 1}}}", "{facility: {}}")
+    for world in worlds:
+        (tmp_path / "s.yaml").write_text(f"scenario: s\nworld: {world}\n{steps}", encoding="utf-8")
+        _, (mistake,) = examine(tmp_path / "s.yaml")
+        assert mistake.values["line"] == 2
+    later = "steps:\n  - use_flow: none.yaml\n  - tie: '1'\n    expect: {state: on_hold}\n"
+    (tmp_path / "s.yaml").write_text(f"scenario: s\n{later}", encoding="utf-8")
+    assert [m.values["line"] for m in examine(tmp_path / "s.yaml")[1]] == [3]
+
+
+def test_what_is_sound_is_there_although_something_else_is_not(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("scenario: s\nsteps: [{wait: 1h}]\n---\nscenario: t\n", encoding="utf-8")
+    (found,), (mistake,) = examine(tmp_path / "s.yaml")
+    assert (found.title, mistake.values["field"]) == ("s", "steps")
+    assert [type(m) for m in examine(tmp_path / "none.yaml")[1]] == [NotFound]
+
+
+def test_a_hint_fits_where_the_mistake_stands() -> None:
+    for steps, sentence in (
+        ("  - place: {lines: {}, to: US}\n", 'at least one SKU with its quantity, such as {"MUG": 2}'),
+        ("  - together: [{tie: '1'}, {tie: '2', expect: {}}]\n", "together with others: write it beside together"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            one(steps)
+        assert caught.value.sentence.endswith(sentence)
+        assert caught.value.hint is None
+
+
 def test_a_file_may_hold_several_scenarios(tmp_path: Path) -> None:
     file = tmp_path / "two.scenario.yaml"
     file.write_text(
@@ -153,7 +232,7 @@ def test_a_file_that_is_not_there_names_those_beside_it(tmp_path: Path) -> None:
         load(tmp_path / "cancle.scenario.yaml")
     assert caught.value.hint is not None
     assert "cancel.scenario.yaml" in caught.value.hint
-    with pytest.raises(InvalidInput, match="can be read"):
+    with pytest.raises(InvalidInput, match="is a folder, not a scenario file"):
         load(tmp_path)
     (tmp_path / "cancel.scenario.yaml").write_bytes(b"scenario: \xff")
     with pytest.raises(InvalidInput, match="UTF-8"):

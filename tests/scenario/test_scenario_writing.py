@@ -20,6 +20,7 @@ from orderstate.scenario import (
     dump,
     from_document,
     read,
+    run,
     schema,
 )
 from orderstate.scenario.references import escaped, replaced
@@ -91,6 +92,15 @@ def test_what_is_written_reads_back_as_the_same(scenario: Scenario) -> None:
     text = dump(scenario)
     assert read(text) == scenario
     assert dump(read(text)) == text
+    assert from_document(document(scenario)) == scenario
+
+
+def test_a_time_is_told_as_it_was_written() -> None:
+    steps = "".join(f"  - wait: {text}\n" for text in ("2d", "48h", "2w", "120m", "60s"))
+    scenario = read(f"scenario: s\nsteps:\n{steps}")
+    told = [step.title for step in run(scenario).steps]
+    assert told == ["wait: 2d", "wait: 48h", "wait: 2w", "wait: 120m", "wait: 60s"]
+    assert read(dump(scenario)) == scenario
     assert from_document(document(scenario)) == scenario
 
 

@@ -153,6 +153,12 @@ def test_time_does_not_go_back_and_is_told_in_words() -> None:
             shop.until("2025-12-31")
         with pytest.raises(InvalidInput, match="wait: 'a while' is not a time such as 30m, 48h"):
             shop.wait("a while")
+        shop.until("9999-12-31T23:59:59Z")
+        assert shop.wait("999ms") == []
+        with pytest.raises(InvalidInput, match="wait: '1s' is not a time that ends in the year 9999"):
+            shop.wait("1s")
+        with pytest.raises(InvalidInput, match="from 1970 to 9999"):
+            shop.until(shop.clock.now + 1_000_000)
 
 
 def test_what_the_words_do_not_know_is_said() -> None:

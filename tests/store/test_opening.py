@@ -17,7 +17,7 @@ from worlds import DENVER, World, check_database, fork, rows
 
 from orderstate import Answer, Engine, InvalidInput, NotFound, OrderstateError
 from orderstate.engine.commands import Fire, Place
-from orderstate.errors import Damaged, NotInstalled, NotOurs, Refused, SchemaMismatch
+from orderstate.errors import Damaged, NotInstalled, NotOurs, ReadOnly, Refused, SchemaMismatch
 from orderstate.store import schema, sqlite
 from orderstate.store.sqlite import SqliteStore, location
 
@@ -63,9 +63,21 @@ def test_a_missing_database_is_not_found_and_not_made(use: str, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="there is no database"):
-        Engine.open(tmp_path)
+@each_use
+def test_what_is_no_file_is_no_database_and_the_hint_is_a_command_that_works(use: str, tmp_path: Path) -> None:
+    inside = tmp_path / "orderstate.db"
+    for path, said, hint in (
+        (tmp_path, f"{tmp_path} is a folder, not a database", f"orderstate --db {inside} init"),
+        (Path("/dev/null"), "/dev/null is no file, so it is no database", "name another file with --db"),
+        (tmp_path / "a b" / "x.db", f"there is no database at {tmp_path}/a b/x.db", f"mkdir -p '{tmp_path}/a b'"),
+    ):
+        with pytest.raises(NotFound) as caught:
+            used(path, use)
+        assert (caught.value.code, caught.value.sentence, caught.value.hint) == ("no_database", said, hint)
+    inside.touch()
+    with pytest.raises(NotFound) as caught:
+        used(tmp_path, use)
+    assert caught.value.hint == f"orderstate --db {inside}"
 
 
 def other_program(path: Path, *statements: str) -> None:
@@ -327,3 +339,23 @@ def test_too_old_a_sqlite_is_not_installed(database: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
     with pytest.raises(NotInstalled, match="too old"):
         SqliteStore(database)
+
+
+def test_a_folder_that_refuses_even_readers_says_why_and_the_way_out(
+    public: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = {(public.parent, os.W_OK): False, (public, os.R_OK): True}
+    monkeypatch.setattr(os, "access", lambda path, mode: allowed[path, mode])
+    for beside in ("-wal", "-shm"):
+        Path(f"{public}{beside}").unlink(missing_ok=True)
+    Path(f"{public}-wal").mkdir()  # what cannot be opened, also by root
+    with pytest.raises(ReadOnly, match="cannot be opened or written") as caught:
+        used(public, "read")
+    assert caught.value.hint == (
+        f"SQLite must write into the folder of a database, even to read it: cp {public}* FOLDER, "
+        "then orderstate --db FOLDER/orderstate.db"
+    )
+    allowed[public, os.R_OK] = False
+    with pytest.raises(ReadOnly) as caught:
+        used(public, "read")
+    assert caught.value.hint == "check who owns it and its folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -9,8 +10,9 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Self
@@ -111,7 +113,7 @@ class FileSink:
             return False
         end = os.fstat(file).st_size
         try:
-            _write(file, data)
+            _write(partial(os.write, file), data)
             os.fsync(file)
         except OSError:
             # What was written of them was not confirmed and comes again: it must not stand there twice.
@@ -146,12 +148,16 @@ class StandardSink:
     name = "-"
 
     def open(self) -> None:
-        """Nothing is needed."""
+        if sys.stdout is None:  # the caller closed it
+            raise Later(f"standard output cannot be written: {os.strerror(errno.EBADF)}", counts=False)
 
     def publish(self, messages: Sequence[Message]) -> list[Failure | None]:
         try:
-            sys.stdout.buffer.write(b"".join(one_line(message.body) for message in messages))
+            self.open()
+            _write(sys.stdout.buffer.write, b"".join(one_line(message.body) for message in messages))
             sys.stdout.buffer.flush()
+        except Later as error:
+            return [error] * len(messages)
         except OSError as error:
             return [Later(f"standard output cannot be written: {said(error)}", counts=False)] * len(messages)
         return [None] * len(messages)
@@ -309,6 +315,8 @@ class StandardSource:
 
     def open(self) -> None:
         if self._file is None:
+            if sys.stdin is None:  # the caller closed it
+                raise Never(f"standard input cannot be read: {os.strerror(errno.EBADF)}")
             self._file = sys.stdin.fileno()
 
     def receive(self, most: int, wait: float) -> list[Received]:
@@ -350,10 +358,14 @@ class StandardSource:
         return True
 
 
-def _write(file: int, data: bytes) -> None:
+def _write(write: Callable[[memoryview], int | None], data: bytes) -> None:
+    """Write all of it: what writes without a buffer (under PYTHONUNBUFFERED stdout too) may take a part only."""
     view = memoryview(data)
     while view:
-        view = view[os.write(file, view) :]
+        taken = write(view)
+        if taken is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        view = view[taken:]
 
 
 def _mend(file: int) -> None:
