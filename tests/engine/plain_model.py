@@ -237,6 +237,8 @@ class Model:
         self.orders[child] = ModelOrder(
             {sku: [units, 0] for sku, units in moved.items()}, order.to, order.short, order.placed_at, parent=order_id
         )
+        if order.state == "backordered":  # it waits on as its parent did
+            self.orders[child].state = order.state
         return self.orders[child]
 
     def _may_cancel(self, order: ModelOrder, role: str) -> None:
