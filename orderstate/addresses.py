@@ -41,7 +41,7 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """A mail server that takes messages from us. `timeout` is in seconds, for every answer that we wait for."""
+    """A mail server that takes messages from us. `timeout`: seconds for connecting in all, and for a mail in all."""
 
     host: str
     port: int

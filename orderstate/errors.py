@@ -48,6 +48,8 @@ class OrderstateError(Exception):
 
     code = "unexpected"
     exit_status = 1
+    about: str | None = None
+    """The database (an absolute path) with which nothing can be done for this reason; None for any other error."""
 
     def __init__(
         self,

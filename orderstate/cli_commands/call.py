@@ -116,7 +116,8 @@ class Call:
         """One more engine on the same database, for another thread; it belongs to the caller."""
         from orderstate.engine import Engine
 
-        return self._observed(Engine.open(self.database()))
+        first = self.engine()  # not by its name again: a subscriber may have changed the working directory
+        return self._observed(Engine(first.store.another(), clock=first.clock))
 
     def _observed(self, engine: Engine) -> Engine:
         """The engine, traced and measured if the environment asks for that. Raises InvalidInput, NotInstalled."""

@@ -72,6 +72,8 @@ def events_list(
     subject = f"facility/{facility}" if facility is not None else order
     if order is not None:
         engine.order(order)
+    if facility is not None:
+        engine.facility(facility)
     from orderstate.events import stream
 
     begin = 0 if since is None else moment(since, engine.clock())
@@ -236,7 +238,7 @@ def events_replay(
     engine, screen = call.engine(), call.screen
     from orderstate.cli_commands.log import Log
     from orderstate.cli_commands.progress import Progressing
-    from orderstate.cli_commands.working import ending
+    from orderstate.cli_commands.working import ending, words_on_stderr
     from orderstate.events import replaying
     from orderstate.events.subscribing import named
     from orderstate.render import events
@@ -245,13 +247,14 @@ def events_replay(
         named(engine, to)
     if type is not None:
         _known_type(call, type)
-    with ending() as (bell, got), Log(call, Progressing(screen)).undisturbed():
+    with ending() as (bell, got), Log(call, Progressing(screen)).undisturbed(), words_on_stderr():
         done = replaying.replay(
             engine,
             _pairs(call, ids, parked, since, type, to),
             insert=to is not None,
             deliver=not queue,
             stop=lambda: bell.rung,
+            interruptible=False,
         )
         if screen.json:
             for one in done:

@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -319,7 +319,8 @@ def _play(call: Call, scripts: Sequence[Scenario], keep_db: str | None, junit: s
     everything: list[Report | NotRun] = []
     for script in scripts:
         try:
-            found = play(script, keep=keep_db)
+            with _undisturbed(call):
+                found = play(script, keep=keep_db)
         except OrderstateError as error:
             everything.append(NotRun(script, error))
             if len(scripts) == 1:
@@ -340,6 +341,21 @@ def _play(call: Call, scripts: Sequence[Scenario], keep_db: str | None, junit: s
         _show(call, render.summary(reports))
     _as_xml(junit, everything)
     return status
+
+
+def _undisturbed(call: Call) -> AbstractContextManager[None]:
+    """Keeps what customers are told on the console off a stderr that a program reads, and says so there."""
+    if not call.screen.json:
+        return nullcontext()
+    from orderstate.events.notify.quiet import no_console
+    from orderstate.render.words import line_of_json
+
+    told = {
+        "level": "warning",
+        "message": "the channel console is not shown with --json; choose another in the scenario: notify.channel",
+        "code": "no_console",
+    }
+    return no_console(lambda: call.screen.word(line_of_json(told)))
 
 
 def _as_xml(file: str | None, found: Iterable[Report | NotRun]) -> None:

@@ -36,10 +36,10 @@ def notify_check(
     flow = call.flow()
     own = folder if folder is not None else _setting(call)
     found = list(check(None if own is None else Path(own), {transition.event for transition in flow.transitions}))
-    shown = None if show is None else _shown(found, show)
+    shown = None if show is None else _shown(found, show, own)
     failed = [one for one in found if one.problem is not None]
     if call.screen.json:
-        for one in found:
+        for one in found if shown is None or shown in found else [*found, shown]:
             call.screen.document(
                 {
                     "event": one.name or None,
@@ -49,7 +49,9 @@ def notify_check(
                 }
             )
         return int(bool(failed))
-    if shown is not None:
+    if shown is not None and shown not in found:
+        call.screen.word(f"{shown.name} is silenced: {shown.file} is empty")
+    elif shown is not None:
         for message in shown.messages:
             call.screen.line(f"Subject: {message.subject}\n\n{message.text.rstrip()}\n")
     else:
@@ -68,10 +70,16 @@ def _setting(call: Call) -> str | None:
     return None
 
 
-def _shown(found: list[Checked], event: str) -> Checked:
+def _shown(found: list[Checked], event: str, folder: str | None) -> Checked:
+    """The template of an event; without messages, and none of `found`, where an empty file silences it."""
+    from orderstate.events.notify import Checked, silenced
+
     for one in found:
         if one.name == event:
             return one
+    file = None if folder is None else silenced(event, Path(folder))
+    if file is not None:
+        return Checked(event, str(file))
     raise NotFound.named("template", event, [one.name for one in found if one.name])
 
 

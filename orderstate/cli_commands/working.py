@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -107,6 +108,7 @@ def work(
         lines = Log(call, shows)
         report = Report(lines, shows)
         stack.enter_context(lines.undisturbed())
+        stack.enter_context(words_on_stderr())
         duty = following.Duty(
             subscribers=only,
             timers=timers or not subscriber,
@@ -114,6 +116,7 @@ def work(
             told=report.told,
             fired=report.timer,
             trouble=report.trouble,
+            interruptible=False,
         )
         if follow:
             if call.screen.err.isatty() and not call.screen.json:
@@ -176,6 +179,11 @@ def _sum_up(call: Call, report: Report, duty: Duty, due: tuple[int | None, int |
     if any(counted["parked"] for counted in report.tallies.values()):
         call.next("events", "parked")
         call.suggest()
+
+
+def words_on_stderr() -> AbstractContextManager[object]:
+    """What a subscriber prints goes to stderr, in every thread: stdout is for data, and this program has it already."""
+    return redirect_stdout(sys.stderr)
 
 
 @contextmanager

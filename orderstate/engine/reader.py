@@ -160,6 +160,11 @@ class Reader:
         with self.store.read() as tx:
             return asking.plan(self._ask(tx), order, options, strategy)
 
+    def facility(self, code: str) -> Facility:
+        """The facility of that code. Raises NotFound."""
+        with self.store.read() as tx:
+            return network.facility(tx, code)
+
     def facilities(self) -> list[Facility]:
         """Every facility, by code."""
         with self.store.read() as tx:

@@ -7,6 +7,7 @@ goes round in circles, and no two databases wind each other up.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from orderstate.engine.commands import Cancel, Command, Fire, Place, Redirect, line_items
@@ -33,6 +34,12 @@ _CHANGES = ("OrderPlaced", "OrderReduced", "OrderRedirected", "OrderSplit")
 """Events that no transition writes."""
 
 APPLIED, NOTHING = "applied", "nothing to do"
+
+_TEXT = "text"
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (str, _TEXT), (bool, "true or false"), ((int, float), "a number"), (list, "a list"), (object, "an object"),
+)  # fmt: skip
+"""The kinds of values in JSON, the first that fits; null is a contact that is not given."""
 
 _NOT_FOLLOWED = ("StockReceived", "StockAdjusted", "FlowChanged")
 """Events of another database that concern it alone: its goods lie there, and not here."""
@@ -65,11 +72,22 @@ def _command(message: Incoming) -> Command:
     name = COMMANDS[message.type]
     if message.subject and name in ("cancel", "deliver"):
         document.setdefault("order", message.subject)
-    return read({"as": "system", "by": message.source, **document, "command": name})
+    try:
+        return read({"as": "system", "by": message.source, **document, "command": name})
+    except InvalidInput as error:
+        if error.values.get("field") != "contact":
+            raise
+        # The reason is kept and logged, and the contact has its place on the order alone: not a part of it is told.
+        kind, expected = _kind(document["contact"]), str(error.values["expected"])
+        sentence = f"contact: {kind} that cannot be kept: give {expected}, without NUL and half characters"
+        if kind != _TEXT:
+            sentence = f"contact: {kind} is not {expected}"
+        raise InvalidInput("contact", kind, expected, sentence=sentence) from None
 
 
 def _follow(unit: Unit, message: Incoming) -> str | OrderstateError:
     """Do here what an event says was done elsewhere."""
+    _check(message.data)
     transitions = _transitions(unit, message)
     if message.type not in _CHANGES and not transitions:
         if message.source.startswith(DATABASE):
@@ -91,6 +109,15 @@ def _follow(unit: Unit, message: Incoming) -> str | OrderstateError:
     said = message.data.get("trigger")
     trigger = said if said in leaving else (leaving or [t.trigger for t in transitions])[0]
     return _done(unit, Fire(order=order.id, trigger=str(trigger), reason=_reason(message), **_who(message)))
+
+
+def _check(data: Mapping[str, Any]) -> None:
+    """What every event may say beside its own, as schemas.event describes it. Raises InvalidInput."""
+    if "as" in data and data["as"] not in ROLES:
+        raise InvalidInput("as", data["as"], "one of " + ", ".join(ROLES))
+    for name in ("by", "trigger", "to"):
+        if name in data:
+            _text(name, data[name])
 
 
 def _transitions(unit: Unit, message: Incoming) -> list[Transition]:
@@ -161,13 +188,17 @@ def _happened(unit: Unit, message: Incoming) -> bool:
 
 
 def _who(message: Incoming) -> dict[str, Any]:
-    role = message.data.get("as")
-    return {"role": role if role in ROLES else "system", "by": message.source}
+    return {"role": message.data.get("as", "system"), "by": message.source}
 
 
 def _reason(message: Incoming) -> str | None:
     reason = message.data.get("reason")
     return reason if isinstance(reason, str) else None
+
+
+def _kind(value: object) -> str:
+    """What a value of JSON is, and nothing of what it says."""
+    return next(name for types, name in _KINDS if isinstance(value, types))
 
 
 def _text(field: str, value: object) -> str:

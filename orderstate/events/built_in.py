@@ -77,5 +77,5 @@ def _telling(engine: Engine) -> Iterator[Callable[[Event], object]]:
         yield lambda event: tell(Notice(event, engine.order(event.subject), origin), channels, folder)
 
 
-notify.lease = 900  # type: ignore[attr-defined]  # a slow mail server answers a dozen times, for a minute each
+notify.lease = 900  # type: ignore[attr-defined]  # a mail may take two minutes, and finding the server by its name longer
 notify.opened = _telling  # type: ignore[attr-defined]  # one connection to the mail server for many events

@@ -18,6 +18,7 @@ from orderstate.events.applying import APPLIED, NOTHING, apply, concerns
 from orderstate.events.brokers.message import Source
 from orderstate.events.incoming import Incoming, Unreadable, read
 from orderstate.events.outcomes import Later, Never, one_line
+from orderstate.events.own_files import refuse_own
 from orderstate.events.relaying import PATIENCE, PAUSES
 from orderstate.events.verdicts import PARKED, reason_of
 from orderstate.events.wire import source as origin_of
@@ -41,7 +42,12 @@ lease of one that died has run out in Redis."""
 QUIET_FILE = 0.3
 """The same for a FILE, which has no other readers."""
 
+STDIN = "-"
+"""The name of the source that is standard input."""
+
 REPEATED, IGNORED = "repeated", "ignored"
+
+_STANDARD_INPUT = 0
 
 _SLICE = 0.1
 
@@ -80,6 +86,8 @@ class Consumer:
 
     `told` hears of every message after the commit; `said` of the broker, or the database, standing in the way. `stop`
     is asked between two transactions. `give_up` in seconds: how long the broker may be down; None: for ever.
+
+    Raises InvalidInput where the source is a file of the database itself.
     """
 
     def __init__(
@@ -96,6 +104,7 @@ class Consumer:
     ) -> None:
         if batch < 1:
             raise InvalidInput("batch", batch, "a whole number from 1")
+        refuse_own(engine.store.path, "from", source.name, _STANDARD_INPUT)
         self._engine = engine
         self._source = source
         self._batch = batch
@@ -116,23 +125,31 @@ class Consumer:
         Raises Conflict where the broker, or the database, stays unreachable, Refused where a person must mend the
         set-up (`broker_refused`), and what concerns the whole database: ReadOnly, Damaged.
         """
-        last = time.monotonic()
-        enough = None if quiet is None else max(quiet, first)
         try:
-            while not self._stop():
-                try:
-                    if self._received(WAIT if quiet is None else min(WAIT, quiet)):
-                        last, enough = time.monotonic(), quiet
-                    elif self._source.ended or (enough is not None and time.monotonic() - last >= enough):
-                        return
-                except Later as error:
-                    self._pause(error.reason, "broker_down", error.after)
-                except Never as error:
-                    raise Refused(
-                        error.reason, code="broker_refused", hint="nothing was lost; mend it, and try again"
-                    ) from error
+            self._run(quiet, first)
         finally:
             self._source.close()
+        if begun := self._source.begun:
+            self._said(f"{self._source.name}: its last {begun} bytes have no line end and were left out")
+
+    def _run(self, quiet: float | None, first: float) -> None:
+        last = time.monotonic()
+        enough = None if quiet is None else max(quiet, first)
+        while not self._stop():
+            taken = self._source.taken
+            try:
+                if self._received(WAIT if quiet is None else min(WAIT, quiet)):
+                    last, enough = time.monotonic(), quiet
+                elif self._source.taken != taken:  # in the middle of a long line
+                    last = time.monotonic()
+                elif self._source.ended or (enough is not None and time.monotonic() - last >= enough):
+                    return
+            except Later as error:
+                self._pause(error.reason, "broker_down", error.after)
+            except Never as error:
+                raise Refused(
+                    error.reason, code="broker_refused", hint="nothing was lost; mend it, and try again"
+                ) from error
 
     def _received(self, wait: float) -> int:
         """Receive and apply once; how many messages came."""
@@ -191,8 +208,13 @@ def apply_all(engine: Engine, messages: Sequence[Incoming | Unreadable], own: st
     return heard
 
 
-def quiet_of(name: str) -> tuple[float, float]:
-    """When the source of that name counts as empty: (seconds after the last message, seconds without a first one)."""
+def quiet_of(name: str) -> tuple[float | None, float]:
+    """When the source of that name counts as empty: (seconds after the last message, seconds without a first one).
+
+    None: never, as standard input, which says by itself when it ends, however long its writer thinks.
+    """
+    if name == STDIN:
+        return None, 0.0
     scheme, separator, _ = name.partition("://")
     return (QUIET, JOINING.get(scheme, QUIET)) if separator else (QUIET_FILE, QUIET_FILE)
 

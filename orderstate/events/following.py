@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orderstate.engine import Engine
 from orderstate.errors import Conflict, OrderstateError
@@ -25,7 +25,7 @@ class Duty:
     """What is to be done, and who hears of it. The listeners are called from several threads, one at a time.
 
     `subscribers`: only these, None for all, none of them for timers alone; `timers`: whether timers are fired, too.
-    `trouble` hears what keeps a thread from working for a while.
+    `trouble` hears what keeps a thread from working for a while. `interruptible`: as in Worker.
     """
 
     subscribers: Collection[str] | None = None
@@ -34,6 +34,7 @@ class Duty:
     told: Listener = lambda _: None
     fired: Callable[[Fired], None] = lambda _: None
     trouble: Callable[[OrderstateError], None] = lambda _: None
+    interruptible: bool = True
 
 
 class Desk:
@@ -46,7 +47,15 @@ class Desk:
         self._engine = engine
         self._bell = bell
         self._trouble = duty.trouble
-        self._worker = Worker(engine, duty.subscribers, kinds=kinds, batch=duty.batch, told=duty.told, stop=stop)
+        self._worker = Worker(
+            engine,
+            duty.subscribers,
+            kinds=kinds,
+            batch=duty.batch,
+            told=duty.told,
+            stop=stop,
+            interruptible=duty.interruptible,
+        )
         self._timers = Timers(engine, told=duty.fired, stop=stop) if duty.timers else None
 
     def clear(self) -> None:
@@ -114,13 +123,11 @@ class _Crew:
             return call
 
         self.failed: list[BaseException] = []
-        self.duty = Duty(
-            duty.subscribers,
-            duty.timers,
-            duty.batch,
-            one_at_a_time(duty.told),
-            one_at_a_time(duty.fired),
-            one_at_a_time(duty.trouble),
+        self.duty = replace(
+            duty,
+            told=one_at_a_time(duty.told),
+            fired=one_at_a_time(duty.fired),
+            trouble=one_at_a_time(duty.trouble),
         )
         self._bell = bell
         self._another = another
@@ -142,7 +149,7 @@ class _Crew:
             thread.join()
 
     def _work(self, name: str) -> None:
-        duty = Duty((name,), False, self.duty.batch, self.duty.told, self.duty.fired, self.duty.trouble)
+        duty = replace(self.duty, subscribers=(name,), timers=False)
         try:
             engine = self._another()
             try:

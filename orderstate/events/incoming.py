@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orderstate.engine.decoding import GivenTwiceError, once
-from orderstate.events.brokers.message import NOTHING
+from orderstate.events.brokers.message import LARGEST, NOTHING, Cut
 from orderstate.events.outcomes import one_line
-
-LARGEST = 1_048_576
-"""Bytes of a message that are read at most."""
 
 KEPT = 65_536
 """Characters of an unreadable message that are kept."""
@@ -57,9 +54,10 @@ class Unreadable:
 def read(body: bytes, origin: str, headers: Mapping[str, str] = NOTHING) -> Incoming | Unreadable:
     """The message in a body that came from the broker `origin`; a trace in the broker's headers is taken where the
     message itself carries none."""
-    known = origin, f"sha256:{hashlib.sha256(body).hexdigest()}"
-    if len(body) > LARGEST:
-        return Unreadable(*known, None, _plain(body[:KEPT]), f"it has {len(body)} bytes: {LARGEST} are read at most")
+    size, digest = (body.size, body.digest) if isinstance(body, Cut) else (len(body), hashlib.sha256(body).hexdigest())
+    known = origin, f"sha256:{digest}"
+    if size > LARGEST:
+        return Unreadable(*known, None, _plain(body[:KEPT]), f"it has {size} bytes: {LARGEST} are read at most")
     text = _plain(body)
     try:
         found = _DECODER.decode(body.decode("utf-8"))

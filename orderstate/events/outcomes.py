@@ -18,6 +18,10 @@ class Later(Exception):
     where the far side as a whole is down or refuses us, so that this delivery is not to blame and uses up no attempt.
     """
 
+    reason = ""
+    after: float | None = None
+    counts = True
+
     def __init__(self, reason: str, after: float | None = None, counts: bool = True) -> None:
         self.reason = one_line(reason)
         self.after = after
@@ -27,6 +31,8 @@ class Later(Exception):
 
 class Never(Exception):
     """No further attempt can change it: park it at once, until a person has mended what the reason says."""
+
+    reason = ""
 
     def __init__(self, reason: str) -> None:
         self.reason = one_line(reason)

@@ -8,9 +8,12 @@ writer lock: who holds that lock is the only one who does. A note that is still 
 from __future__ import annotations
 
 import os
+from errno import ENOSPC
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from orderstate.errors import OrderstateError
 
 _SIZE = 512
 _NOTHING = b"\0" * _SIZE
@@ -33,11 +36,19 @@ class Recorder:
     def note(self, subscriber: str, key: int) -> None:
         """Work on this delivery begins."""
         # Not forced to the disk: it is to outlive the process, not the machine.
-        os.pwrite(self._descriptor, f"{key} {subscriber}\n".encode()[:_SIZE].ljust(_SIZE, b"\0"), 0)
+        self._write(f"{key} {subscriber}\n".encode()[:_SIZE].ljust(_SIZE, b"\0"))
 
     def clear(self) -> None:
         """It ended, however it ended."""
-        os.pwrite(self._descriptor, _NOTHING, 0)
+        self._write(_NOTHING)
+
+    def _write(self, note: bytes) -> None:
+        try:
+            os.pwrite(self._descriptor, note, 0)
+        except OSError as error:
+            if error.errno != ENOSPC:
+                raise
+            raise OrderstateError("the disk is full; nothing was changed", code="disk_full") from error
 
     def left(self) -> tuple[str, int] | None:
         """(subscriber, key) of the delivery that somebody died over, or None."""

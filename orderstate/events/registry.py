@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from orderstate.engine import Engine
 from orderstate.engine.unit import Unit
 from orderstate.errors import InvalidInput
+from orderstate.events.outcomes import Later
 from orderstate.model import Event
 from orderstate.plugins import demand, load, path_of
 
@@ -68,6 +69,7 @@ def handler(target: str, kind: str) -> Handler:
         ) from ended
     inside = "the open unit" if kind == "local" else "the engine"
     demand("subscriber", target, path, found, 2, f"a callable that takes the event and {inside}")
+    _demand_at_once(target, path, found)
 
     def simply(engine: Engine) -> AbstractContextManager[Callable[[Event], object]]:
         return nullcontext(lambda event: found(event, engine))
@@ -75,7 +77,33 @@ def handler(target: str, kind: str) -> Handler:
     opened = getattr(found, "opened", simply)
     if not callable(opened):
         raise InvalidInput("subscriber", target, "one whose `opened` can be called", hint=f"{path}.opened: {opened!r}")
+    _demand_at_once(target, f"{path}.opened", opened)
     return Handler(found, opened, _lease(target, getattr(found, "lease", LEASE)))
+
+
+def _demand_at_once(target: str, path: str, found: object) -> None:
+    """Refuse what only begins when somebody awaits it or asks for its items: nobody does. Raises InvalidInput."""
+    from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+
+    while isinstance(found, partial):
+        found = found.func
+    for each in (found, type(found).__call__):
+        if iscoroutinefunction(each) or isasyncgenfunction(each) or isgeneratorfunction(each):
+            raise InvalidInput(
+                "subscriber",
+                target,
+                "an ordinary function, which has done its work when it returns",
+                hint=f"{path} is async or a generator: it would be made, not run; call asyncio.run(...) in a function",
+            )
+
+
+def demand_done(returned: object) -> None:
+    """Refuse what a call returned where its work is yet to be done. Raises Later: an attempt that failed."""
+    if returned is None or not isinstance(returned, Awaitable | Generator | AsyncGenerator):
+        return
+    if isinstance(returned, Coroutine | Generator):
+        returned.close()  # Python would warn of one that nobody ran
+    raise Later(f"it returned an unfinished {type(returned).__name__}, which nobody runs: nothing was done")
 
 
 def _lease(target: str, lease: object) -> int:

@@ -8,6 +8,7 @@ two waves that were not yet written down, in the same order and with the same id
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from orderstate.engine import Engine
 from orderstate.errors import Conflict, InvalidInput, Locked, Refused
 from orderstate.events.brokers.message import NOTHING, Failure, Message, Sink
 from orderstate.events.outcomes import Later, Never
+from orderstate.events.own_files import refuse_own
 from orderstate.events.sole import Sole
 from orderstate.events.verdicts import (
     DELIVERED,
@@ -53,6 +55,8 @@ CHUNK = 10_000
 STDOUT = "-"
 """The name of the sink that is standard output."""
 
+_STANDARD_OUTPUT = 1
+
 _DEEP = 8
 """Times the batch that is read ahead at most, where few orders have many events."""
 
@@ -81,6 +85,8 @@ class Relay:
     every event that could not be delivered, after that is written down, and with `each` of those that were, too; `said`
     of the broker going away and coming back; `progress` of how many were published so far. `stop` is asked between two
     waves. `give_up` in seconds: how long a broker may be down; None: for ever.
+
+    Raises InvalidInput where the sink is a file of the database itself.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class Relay:
     ) -> None:
         if batch < 1:
             raise InvalidInput("batch", batch, "a whole number from 1")
+        refuse_own(engine.store.path, "to", sink.name, _STANDARD_OUTPUT)
         self.name = sink.name
         self.done = Relayed()
         self._engine = engine
@@ -162,7 +169,7 @@ class Relay:
                 raise Refused(
                     f"{self.name} is switched off: events pass it by",
                     code="switched_off",
-                    hint=f"orderstate subscribers on {self.name}",
+                    hint=f"orderstate subscribers on {shlex.quote(self.name)}",
                 )
         while not self._stop():
             with self._engine.unit() as unit:
@@ -198,7 +205,7 @@ class Relay:
                     alarm.arm()
                 self._write()
                 if self._settled:  # else it would be read, and sent, once more
-                    self._pause(Later(f"{self._engine.store.path} is locked by another writer"), _DATABASE, "locked")
+                    self._pause(Later(f"{self._engine.store.named} is locked by another writer"), _DATABASE, "locked")
                     continue
                 self._up()
                 due = self._look()

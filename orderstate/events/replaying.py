@@ -21,7 +21,7 @@ from orderstate.store.sqlite import Transaction
 CHUNK = 100
 """Deliveries that are reset in one transaction, and then made."""
 
-HAD_IT, QUEUED = "had it", "queued"
+HAD_IT, QUEUED, UNDER_WAY = "had it", "queued", "under way"
 
 _CONSUMING = "orderstate.events.consuming"
 
@@ -34,7 +34,7 @@ class Replayed:
     """What became of one event for one subscriber.
 
     `outcome`: delivered, later, parked; `had it` (a local one, whose effect is there); `queued` (it waits, and `reason`
-    says for what).
+    says for what); `under way` (a worker is calling it right now: nothing was done).
     """
 
     subscriber: str
@@ -83,11 +83,13 @@ def replay(
     insert: bool = False,
     deliver: bool = True,
     stop: Callable[[], bool] = lambda: False,
+    interruptible: bool = True,
 ) -> Iterator[Replayed]:
     """Put deliveries back to the beginning, as if they had never been tried, and make them now unless told not to.
 
     A local subscriber that has an event is not called again. `insert`: also where it was never sent there. What else is
-    due to the same subscribers is delivered with it, as events of one order go out in order.
+    due to the same subscribers is delivered with it, as events of one order go out in order. `interruptible`: as in
+    Worker.
     """
     queue = iter(pairs)
     while not stop() and (chunk := list(islice(queue, CHUNK))):
@@ -96,7 +98,7 @@ def replay(
             reset = [(pair, _reset(unit.tx, known, pair, unit.now, insert)) for pair in chunk if pair[0] in known]
         outcomes = [(pair, outcome) for pair, outcome in reset if outcome is not None]
         names = {name for (name, _, _), one in outcomes if one.outcome == QUEUED}
-        told = _delivered(engine, names, stop) if deliver else {}
+        told = _delivered(engine, names, stop, interruptible) if deliver else {}
         for (name, key, event), outcome in outcomes:
             if outcome.outcome == QUEUED and deliver:
                 yield _after(engine, outcome, key, told.get((name, event.id)))
@@ -116,8 +118,9 @@ def _reset(tx: Transaction, known: dict[str, Subscriber], pair: Pair, now: int, 
         state = stream.state_of(found, now)
         if state == "delivered" and subscriber.kind == "local":
             return Replayed(name, event.id, HAD_IT)
-        if state == "under way":
-            return Replayed(name, event.id, QUEUED, "a worker is calling it right now")
+        if state == UNDER_WAY:
+            reason = "a worker is calling it right now: nothing was done; replay it when that is over"
+            return Replayed(name, event.id, UNDER_WAY, reason)
         deliveries.again(tx, name, key, now)
     waits = f"{name} is off" if not subscriber.enabled else None
     if subscriber.kind == "relay":
@@ -125,7 +128,9 @@ def _reset(tx: Transaction, known: dict[str, Subscriber], pair: Pair, now: int, 
     return Replayed(name, event.id, QUEUED, waits)
 
 
-def _delivered(engine: Engine, names: set[str], stop: Callable[[], bool]) -> dict[tuple[str, str], Told]:
+def _delivered(
+    engine: Engine, names: set[str], stop: Callable[[], bool], interruptible: bool
+) -> dict[tuple[str, str], Told]:
     """What became of each attempt for these subscribers, the newest of each."""
     told: dict[tuple[str, str], Told] = {}
 
@@ -133,7 +138,7 @@ def _delivered(engine: Engine, names: set[str], stop: Callable[[], bool]) -> dic
         told[one.subscriber, one.event] = one
 
     if names:
-        Worker(engine, names, told=hear, stop=stop).drain()
+        Worker(engine, names, told=hear, stop=stop, interruptible=interruptible).drain()
     return told
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from orderstate.engine.unit import Unit
-from orderstate.errors import Damaged, Locked, OrderstateError, ReadOnly
+from orderstate.errors import Locked, OrderstateError
 from orderstate.events.outcomes import Later, Never, one_line
 from orderstate.store import deliveries
 from orderstate.store.deliveries import Delivery
@@ -31,7 +33,8 @@ class Told:
     """What became of one attempt. `again`: seconds until the next one; `took`: seconds that this one took.
 
     `attempt`: which of them it was, from 1; 0: it is not counted, as the far side as a whole was down.
-    `overtaken`: it was made, but somebody else dealt with the delivery meanwhile, so nothing was written down.
+    `overtaken`: it was made, but somebody else dealt with the delivery meanwhile, so nothing was written down; `reason`
+    says what was done.
     """
 
     subscriber: str
@@ -67,16 +70,25 @@ def arrived(delivery: Delivery) -> Verdict:
 def judged(delivery: Delivery, error: BaseException) -> Verdict:
     """What an error means for a delivery: once more on schedule, or parked.
 
-    Whatever a subscriber raises must not take the others with it, `sys.exit` and what cancels a task included. Raises
-    the error where it is a Ctrl-C, or of the database itself, in which nothing could be written down.
+    Whatever a subscriber raises must not take the others with it, `sys.exit` and what cancels a task included; what
+    ends the work is another matter (`ends_work`).
     """
-    if isinstance(error, KeyboardInterrupt | Damaged | ReadOnly):
-        raise error
     if isinstance(error, Never):
-        return Verdict(PARKED, delivery.attempts + 1, error.reason)
+        return Verdict(PARKED, delivery.attempts + 1, reason_of(error))
     if isinstance(error, Locked) or (isinstance(error, Later) and not error.counts):
         return left_alone(delivery, error)
     return failed(delivery, reason_of(error), error.after if isinstance(error, Later) else None)
+
+
+def ends_work(error: BaseException, database: Path, *, interruptible: bool) -> bool:
+    """True for a Ctrl-C, and for what is wrong with this database as a whole: nothing could be written down.
+
+    `interruptible`: Python turns a SIGINT into a KeyboardInterrupt, which it does in the main thread only. Any other
+    KeyboardInterrupt was raised by a subscriber.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return interruptible and threading.current_thread() is threading.main_thread()
+    return isinstance(error, OrderstateError) and error.about == str(database)
 
 
 def failed(delivery: Delivery, reason: str, after: float | None = None) -> Verdict:
@@ -95,22 +107,25 @@ def left_alone(delivery: Delivery, error: BaseException) -> Verdict:
 
 def _bounded(seconds: float | None, default: float) -> float:
     """Seconds that somebody else named: nonsense is the default."""
-    if seconds is None or not seconds > 0:  # NaN, too
+    try:
+        asked = 0.0 if seconds is None else float(seconds)  # a header that was passed on as it came is text
+    except (TypeError, ValueError, OverflowError):
         return default
-    return min(seconds, LONGEST)
+    return min(asked, LONGEST) if asked > 0 else default  # NaN, too
 
 
 def reason_of(error: BaseException) -> str:
     """An error on one line."""
-    if isinstance(error, Later | Never):
-        return error.reason
-    if isinstance(error, OrderstateError):
-        return one_line(f"{error.sentence} ({error.hint})" if error.hint else error.sentence)
+    name = type(error).__name__
     try:
+        if isinstance(error, Later | Never):
+            return one_line(error.reason) or name
+        if isinstance(error, OrderstateError):
+            return one_line(f"{error.sentence} ({error.hint})" if error.hint else error.sentence)
         said = str(error)
-    except Exception:  # noqa: BLE001 - a stranger's class: what it cannot say is left out
+    except BaseException:  # noqa: BLE001 - a stranger's class, which may raise anything: what it cannot say is left out
         said = ""
-    return one_line(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    return one_line(f"{name}: {said}" if said else name)
 
 
 def mark(unit: Unit, delivery: Delivery, verdict: Verdict, now: int, claim: str | None) -> bool:
@@ -122,6 +137,18 @@ def mark(unit: Unit, delivery: Delivery, verdict: Verdict, now: int, claim: str 
         return deliveries.park(unit.tx, delivery, verdict.attempts, now, reason, claim)
     due = now + round(verdict.after * SECOND)
     return deliveries.later(unit.tx, delivery, verdict.attempts, due, reason, claim)
+
+
+def meanwhile(unit: Unit, delivery: Delivery, lease: int) -> str:
+    """What was done to a delivery while its subscriber was called for it, so that the claim was lost."""
+    found = deliveries.of(unit.tx, delivery.subscriber, delivery.key)
+    if found is None:
+        return "during this call its subscriber was removed"
+    if found.delivered is not None and found.error is not None:
+        return f"during this call it was {found.error}"
+    if found.delivered is None and found.parked is None and found.claim is None and not found.attempts:
+        return "during this call it was put back to the beginning"
+    return f"somebody else took it over: this call was longer than its lease of {lease} s"
 
 
 def as_told(delivery: Delivery, verdict: Verdict, took: float = 0.0) -> Told:

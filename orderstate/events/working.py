@@ -10,15 +10,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from orderstate.engine import Engine
 from orderstate.engine.unit import Unit
-from orderstate.errors import Damaged, OrderstateError, ReadOnly
 from orderstate.events.recorder import Recorder
-from orderstate.events.registry import Handler, handler
+from orderstate.events.registry import Handler, demand_done, handler
 from orderstate.events.verdicts import (
     DIED,
     DOWN,
@@ -30,10 +29,12 @@ from orderstate.events.verdicts import (
     Verdict,
     arrived,
     as_told,
+    ends_work,
     failed,
     judged,
     left_alone,
     mark,
+    meanwhile,
 )
 from orderstate.model import Event, Subscriber
 from orderstate.store import deliveries
@@ -57,7 +58,9 @@ class Worker:
     """Delivers for some subscribers of one database, in one thread.
 
     `kinds`: only subscribers of these; `batch`: deliveries to one transaction at most. `stop` is asked between two
-    deliveries. `told` hears of every attempt, after it is written down.
+    deliveries. `told` hears of every attempt, after it is written down. `interruptible`: a KeyboardInterrupt in the
+    main thread is a Ctrl-C, and ends the work; False where the caller handles SIGINT, so that only a subscriber can
+    raise one.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Worker:
         batch: int = 100,
         told: Listener = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
+        interruptible: bool = True,
     ) -> None:
         self._engine = engine
         self._only = None if subscribers is None else frozenset(subscribers)
@@ -76,6 +80,7 @@ class Worker:
         self._batch = batch
         self._told = told
         self._stop = stop
+        self._interruptible = interruptible
         self._down: dict[str, int] = {}
         """Until when (UTC us) a subscriber is left alone, because its far side is down."""
 
@@ -107,7 +112,7 @@ class Worker:
                 return 0
         try:
             loaded = handler(subscriber.target, subscriber.kind)
-        except OrderstateError as error:
+        except BaseException as error:  # noqa: BLE001 - it says which it raises again
             return self._tell_of(self._unusable(subscriber, error))
         if subscriber.kind != "local":
             return self._outside(subscriber, loaded)
@@ -136,6 +141,15 @@ class Worker:
             self._told(told)
         return len(made)
 
+    def _judged(self, delivery: Delivery, error: BaseException) -> Verdict:
+        self._demand_goes_on(error)
+        return judged(delivery, error)
+
+    def _demand_goes_on(self, error: BaseException) -> None:
+        """Raise again what is more than one subscriber's trouble."""
+        if ends_work(error, self._engine.store.path, interruptible=self._interruptible):
+            raise error
+
     def _watched(self, delivery: Delivery, attempt: Callable[[], Verdict]) -> Verdict:
         observer = self._engine.observer
         return attempt() if observer is None else observer.delivery(delivery, attempt)
@@ -152,7 +166,7 @@ class Worker:
                 if self._stop() or time.monotonic() - began > TURN:
                     break
                 at = time.perf_counter()
-                verdict = self._watched(delivery, partial(_worked, unit, delivery, loaded, recorder))
+                verdict = self._watched(delivery, partial(self._worked, unit, delivery, loaded, recorder))
                 # A mark from the time when this subscriber was an outside one is as good as none.
                 mark(unit, delivery, verdict, now, delivery.claim)
                 made.append(as_told(delivery, verdict, time.perf_counter() - at))
@@ -160,6 +174,17 @@ class Worker:
                 if verdict.down:
                     break  # the others would only hear the same
         return made
+
+    def _worked(self, unit: Unit, delivery: Delivery, loaded: Handler, recorder: Recorder) -> Verdict:
+        recorder.note(delivery.subscriber, delivery.key)
+        try:
+            with unit.tx.savepoint():
+                demand_done(loaded.call(delivery.event, unit))
+        except BaseException as error:  # noqa: BLE001 - it says which it raises again
+            return self._judged(delivery, error)
+        finally:
+            recorder.clear()
+        return arrived(delivery)
 
     # Outside: with no transaction open
 
@@ -173,15 +198,17 @@ class Worker:
         try:
             return self._call(subscriber, loaded, call)
         finally:
-            with suppress(Exception):  # what came of the calls is written down, and a connection left open ends with us
+            try:
                 closing.close()
+            except BaseException as error:  # noqa: BLE001 - what came of the calls is written down; the rest ends with us
+                self._demand_goes_on(error)
 
     def _call(self, subscriber: Subscriber, loaded: Handler, call: Callable[[Event], object]) -> int:
         token = secrets.token_hex(8)
         claimed, dead = self._claim(subscriber, loaded, token)
         made: list[Told] = []
         attempts: Attempts = []
-        overtaken: set[int] = set()
+        overtaken: dict[int, str] = {}
         began = time.monotonic()
         try:
             before = self._tell_of(dead)  # now, as the same event may end this process, too
@@ -189,20 +216,26 @@ class Worker:
                 if self._stop() or time.monotonic() - began > TURN:
                     break
                 at = time.perf_counter()
-                verdict = self._watched(delivery, partial(_called, call, delivery))
+                verdict = self._watched(delivery, partial(self._called, call, delivery))
                 attempts.append((delivery, verdict, time.perf_counter() - at))
                 self._leave_alone(subscriber, verdict)
                 if verdict.down:
                     break  # the others would only hear the same
         finally:
             if claimed:
-                overtaken = self._write(attempts, claimed, token)
+                overtaken = self._write(attempts, claimed, token, loaded.lease)
         for delivery, verdict, took in attempts:
             if delivery.key in overtaken:
-                late = f"somebody else took it over: this call was longer than its lease of {loaded.lease} s"
-                verdict = replace(verdict, outcome=OVERTAKEN, reason=late)
+                verdict = replace(verdict, outcome=OVERTAKEN, reason=overtaken[delivery.key])
             made.append(as_told(delivery, verdict, took))
         return before + self._tell_of(made)
+
+    def _called(self, call: Callable[[Event], object], delivery: Delivery) -> Verdict:
+        try:
+            demand_done(call(delivery.event))
+        except BaseException as error:  # noqa: BLE001 - it says which it raises again
+            return self._judged(delivery, error)
+        return arrived(delivery)
 
     def _claim(self, subscriber: Subscriber, loaded: Handler, token: str) -> tuple[list[Delivery], list[Told]]:
         """What is to be called now, marked as ours; and the attempt that nobody ever came back from."""
@@ -219,19 +252,19 @@ class Worker:
                 claimed.append(delivery)
             return claimed, []
 
-    def _write(self, attempts: Attempts, claimed: list[Delivery], token: str) -> set[int]:
-        """Write down what came of the calls and give back what was not called; the keys that were lost meanwhile."""
+    def _write(self, attempts: Attempts, claimed: list[Delivery], token: str, lease: int) -> dict[int, str]:
+        """Write down what came of the calls and give back what was not called; the keys that were lost, and why."""
         called = {delivery.key for delivery, _, _ in attempts}
         with self._engine.unit() as unit:
             for delivery in claimed:
                 if delivery.key not in called:
                     deliveries.release(unit.tx, delivery, token)
-            return {d.key for d, verdict, _ in attempts if not mark(unit, d, verdict, unit.now, token)}
+            lost = [d for d, verdict, _ in attempts if not mark(unit, d, verdict, unit.now, token)]
+            return {d.key: meanwhile(unit, d, lease) for d in lost}
 
     def _unusable(self, subscriber: Subscriber, error: BaseException) -> list[Told]:
         """It cannot be loaded or opened: what is on its way to it waits, and the first says why."""
-        if isinstance(error, KeyboardInterrupt | Damaged | ReadOnly):
-            raise error
+        self._demand_goes_on(error)
         self._down[subscriber.name] = self._engine.clock() + DOWN * SECOND
         with self._engine.unit() as unit:
             for delivery in deliveries.eligible(unit.tx, subscriber.name, unit.now, 1):
@@ -240,26 +273,6 @@ class Worker:
                 self._leave_alone(subscriber, verdict)
                 return [as_told(delivery, verdict)]
         return []
-
-
-def _worked(unit: Unit, delivery: Delivery, loaded: Handler, recorder: Recorder) -> Verdict:
-    recorder.note(delivery.subscriber, delivery.key)
-    try:
-        with unit.tx.savepoint():
-            loaded.call(delivery.event, unit)
-    except BaseException as error:  # noqa: BLE001 - it says which it raises again
-        return judged(delivery, error)
-    finally:
-        recorder.clear()
-    return arrived(delivery)
-
-
-def _called(call: Callable[[Event], object], delivery: Delivery) -> Verdict:
-    try:
-        call(delivery.event)
-    except BaseException as error:  # noqa: BLE001 - it says which it raises again
-        return judged(delivery, error)
-    return arrived(delivery)
 
 
 def _found_dead(unit: Unit, recorder: Recorder, now: int) -> list[Told]:

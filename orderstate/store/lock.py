@@ -16,21 +16,36 @@ from orderstate.errors import Locked, ReadOnly
 _open: WeakSet[WriterLock] = WeakSet()
 
 
+class _Held(threading.local):
+    """What the present thread holds."""
+
+    def __init__(self) -> None:
+        self.locks: list[WriterLock] = []
+
+
+_held = _Held()
+
+
 class WriterLock:
-    """One lock descriptor. Not reentrant; one per connection, and a connection belongs to one thread."""
+    """One lock descriptor. Not reentrant; one per connection, and a connection belongs to one thread.
 
-    __slots__ = ("__weakref__", "_descriptor", "_path", "_timeout")
+    `named`: the path as people are shown it.
+    """
 
-    def __init__(self, path: str, timeout: float) -> None:
+    __slots__ = ("__weakref__", "_descriptor", "_holder", "_named", "_path", "_timeout")
+
+    def __init__(self, path: str, timeout: float, *, named: str | None = None) -> None:
         self._path = path
+        self._named = named or path
+        self._holder: int | None = None
         self._timeout = timeout
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise ReadOnly(
-                f"the writer lock {path} cannot be opened: {error.strerror}",
+                f"the writer lock {self._named} cannot be opened: {error.strerror}",
                 hint="writing needs write access to the database's folder",
-                path=path,
+                path=self._named,
             ) from error
         _open.add(self)
 
@@ -40,15 +55,33 @@ class WriterLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._wait()
+        self._holder = threading.get_ident()
+        _held.locks.append(self)
+
+    def held_here(self) -> bool:
+        """True where this thread has the lock already, here or through another descriptor: it would wait for itself."""
+        if not _held.locks:
+            return False
+        # Another thread may have let go of one.
+        _held.locks[:] = [lock for lock in _held.locks if lock._holder == threading.get_ident()]
+        ours = os.fstat(self._descriptor)
+        return any(os.path.samestat(ours, os.fstat(lock._descriptor)) for lock in _held.locks)
 
     def release(self) -> None:
         """Let the next writer in."""
+        self._forget()
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Give the descriptor back; whatever it holds is released."""
         _open.discard(self)
+        self._forget()
         os.close(self._descriptor)
+
+    def _forget(self) -> None:
+        self._holder = None
+        if self in _held.locks:
+            _held.locks.remove(self)
 
     def _wait(self) -> None:
         # flock has no time limit of its own, and polling would lose the place in the queue: so a thread waits in the
@@ -67,7 +100,7 @@ class WriterLock:
             raise Locked(
                 f"another writer has held the database for {self._timeout:g} s",
                 hint="try again; nothing was changed",
-                path=self._path,
+                path=self._named,
             )
         os.close(self._descriptor)
         self._descriptor = got

@@ -27,6 +27,7 @@ from orderstate.errors import (
     NotOurs,
     OrderstateError,
     ReadOnly,
+    Refused,
     SchemaMismatch,
 )
 from orderstate.store.compiled import SQLITE, Statements
@@ -38,16 +39,20 @@ REVISIONS = ("0001", "0002")
 MINIMUM = (3, 37, 0)
 """The first SQLite with STRICT tables."""
 
+ROOM = 65_536
+"""Bytes that a disk must have free so that a write can fail for another reason than that it is full."""
+
 
 class Transaction:
     """What runs inside one transaction: plain statements with plain parameters."""
 
-    __slots__ = ("execute", "executemany", "sql")
+    __slots__ = ("_path", "execute", "executemany", "sql")
 
     integrity_error = sqlite3.IntegrityError
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.sql: Statements = SQLITE
+        self._path = path
         self.execute: Callable[..., sqlite3.Cursor] = connection.execute
         self.executemany: Callable[[str, Sequence[Sequence[Any]]], sqlite3.Cursor] = connection.executemany
 
@@ -60,7 +65,7 @@ class Transaction:
     def savepoint(self) -> Iterator[None]:
         """What is done inside is undone when it raises, and the transaction goes on.
 
-        Raises Damaged where SQLite undid the whole transaction by itself, as it may when the disk is full.
+        Raises Damaged (`disk_full`, `transaction_lost`) where SQLite undid the whole transaction by itself.
         """
         self.execute("SAVEPOINT command")
         try:
@@ -70,9 +75,7 @@ class Transaction:
                 self.execute("ROLLBACK TO command")
                 self.execute("RELEASE command")
             except sqlite3.OperationalError as gone:
-                raise Damaged(
-                    f"the database gave the transaction up, nothing of it was done: {error}", code="transaction_lost"
-                ) from gone
+                raise _given_up(error, self._path) from gone
             raise
         self.execute("RELEASE command")
 
@@ -80,15 +83,16 @@ class Transaction:
 class SqliteStore:
     """One database file: at most one connection that writes and one that reads, each opened when first needed.
 
-    Belongs to the thread and the process that made it. Raises NotFound (no file), NotOurs, SchemaMismatch, Damaged.
+    `path` is absolute, as a program may change its working directory; `named` is what people are shown. Belongs to the
+    thread and the process that made it. Raises NotFound (no file), NotOurs, SchemaMismatch, Damaged.
     """
 
     dialect = "sqlite"
 
-    def __init__(self, path: str | Path, *, timeout: float = 10.0) -> None:
+    def __init__(self, path: str | Path, *, timeout: float = 10.0, named: Path | None = None) -> None:
         if sqlite3.sqlite_version_info < MINIMUM:
             raise NotInstalled(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
-        self.path = Path(path)
+        self.named = Path(path) if named is None else named
         self.timeout = timeout
         self._process = os.getpid()
         self._thread = get_ident()
@@ -97,21 +101,30 @@ class SqliteStore:
         self._lock: WriterLock | None = None
         self._writing: Transaction | None = None
         self._reading: Transaction | None = None
-        if not self.path.is_file():
-            raise missing(self.path)
+        if not Path(path).is_file():
+            raise missing(self.named)
+        self.path = Path(path).absolute()
+
+    def another(self) -> SqliteStore:
+        """One more store on the same file, for another thread. Raises NotFound where it is gone."""
+        return SqliteStore(self.path, timeout=self.timeout, named=self.named)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """One write transaction, committed at the end, rolled back when it raises. Raises Locked after `timeout`."""
+        """One write transaction, committed at the end, rolled back when it raises.
+
+        Raises Locked after `timeout`, and Refused at once where this thread is inside one already.
+        """
         self._check_owner()
         if self._writing is None:
             self._open_writer()
         assert self._writer is not None
         assert self._writing is not None
         assert self._lock is not None
+        self._demand_not_inside(self._lock)
         self._lock.acquire()
         try:
-            with translated(self.path):
+            with translated(self.path, self.named):
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._writing
@@ -130,7 +143,7 @@ class SqliteStore:
             self._open_reader()
         assert self._reader is not None
         assert self._reading is not None
-        with translated(self.path):
+        with translated(self.path, self.named):
             if self._reader.in_transaction:
                 yield self._reading
                 return
@@ -164,7 +177,8 @@ class SqliteStore:
             # Whoever holds the lock all that time has the database open, so ours is not the last connection and does
             # not checkpoint: closing without the lock is safe then, and what was committed must not be denied.
             with suppress(Locked):
-                lock.acquire()
+                if not lock.held_here():
+                    lock.acquire()
             writer.close()
         finally:
             lock.close()
@@ -175,38 +189,51 @@ class SqliteStore:
         if self._thread != get_ident():
             raise Conflict("this engine was opened in another thread; open one engine in each", code="wrong_thread")
 
+    def _demand_not_inside(self, lock: WriterLock) -> None:
+        if lock.held_here():
+            raise Refused(
+                f"{self.named}: this would wait for a transaction that is open in the same thread",
+                hint="work through the open unit: a local subscriber is given it",
+                code="inside_transaction",
+                path=str(self.named),
+            )
+
     def _open_writer(self) -> None:
-        lock = WriterLock(f"{self.path}-lock", self.timeout)
-        connection = None
+        lock = connection = None
         try:
+            lock = WriterLock(f"{self.path}-lock", self.timeout, named=f"{self.named}-lock")
+            self._demand_not_inside(lock)
             if not os.access(self.path, os.W_OK):
-                raise ReadOnly(f"{self.path} cannot be written", hint="check who owns it", path=str(self.path))
+                raise ReadOnly(f"{self.named} cannot be written", hint="check who owns it", path=str(self.named))
             lock.acquire()
-            with translated(self.path):
+            with translated(self.path, self.named):
                 connection = connect(self.path, "rw", self.timeout)
-                check_revision(connection, self.path)
+                check_revision(connection, self.named)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA foreign_keys=ON")
                 connection.execute("PRAGMA temp_store=MEMORY")
                 connection.execute("PRAGMA cache_size=-16000")
             lock.release()
-        except BaseException:
+        except BaseException as error:
             if connection is not None:
                 connection.close()
-            lock.close()
+            if lock is not None:
+                lock.close()
+            if isinstance(error, ReadOnly):
+                error.about = str(self.path)
             raise
-        self._lock, self._writer, self._writing = lock, connection, Transaction(connection)
+        self._lock, self._writer, self._writing = lock, connection, Transaction(connection, self.path)
 
     def _open_reader(self) -> None:
-        with translated(self.path):
+        with translated(self.path, self.named):
             connection = connect(self.path, "ro", self.timeout)
             try:
-                check_revision(connection, self.path)
+                check_revision(connection, self.named)
                 connection.execute("PRAGMA cache_size=-16000")
             except BaseException:
                 connection.close()
                 raise
-        self._reader, self._reading = connection, Transaction(connection)
+        self._reader, self._reading = connection, Transaction(connection, self.path)
 
 
 def missing(path: Path) -> NotFound:
@@ -268,25 +295,60 @@ def location(url: str) -> tuple[Path, float]:
 
 
 class translated:  # noqa: N801, RUF100 - it reads as a verb: with translated(path)
-    """SQLite's errors as ours. A class, as it is around every transaction: a generator takes four times as long."""
+    """SQLite's errors as ours; `named`: the path as people are shown it. A class, as it is around every transaction: a
+    generator takes four times as long."""
 
-    __slots__ = ("path",)
+    __slots__ = ("named", "path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, named: Path | None = None) -> None:
         self.path = path
+        self.named = path if named is None else named
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        known = _translate(error, self.path) if isinstance(error, sqlite3.Error) else None
+        known = _translate(error, self.path, self.named) if isinstance(error, sqlite3.Error) else None
         if isinstance(error, UnicodeEncodeError):  # half characters, as arguments that are not UTF-8 make them
             known = InvalidInput("name", error.object, "text that can be kept as UTF-8")
         if known is not None:
             raise known from error
 
 
-def _translate(error: sqlite3.Error, path: Path) -> OrderstateError | None:
+def _given_up(error: BaseException, path: Path) -> Damaged:
+    """The error where SQLite undid a whole transaction by itself, because of that one."""
+    if isinstance(error, sqlite3.Error) and _is_full(error, path):
+        lost = Damaged(f"the disk is full: {error}; nothing was changed", code="disk_full")
+    else:
+        sentence = f"the database gave the transaction up, nothing of it was done: {error}"
+        lost = Damaged(sentence, code="transaction_lost")
+    lost.about = str(path)
+    return lost
+
+
+def _is_full(error: sqlite3.Error, path: Path) -> bool:
+    """True where the disk has no room. Some file systems, such as tmpfs, only say that writing failed."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF == sqlite3.SQLITE_FULL:
+        return True
+    if code & 0xFF != sqlite3.SQLITE_IOERR or code in (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ):
+        return False
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < ROOM
+
+
+def _translate(error: sqlite3.Error, path: Path, shown: Path) -> OrderstateError | None:
+    known = _known(error, path, shown)
+    if isinstance(known, Damaged | ReadOnly) or (known is not None and known.code == "disk_full"):
+        known.about = str(path.absolute())
+    return known
+
+
+def _known(error: sqlite3.Error, place: Path, path: Path) -> OrderstateError | None:
+    """`place` is where the database is, `path` is what people are shown."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     named = str(path)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -296,21 +358,21 @@ def _translate(error: sqlite3.Error, path: Path) -> OrderstateError | None:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return ReadOnly(
             f"{path} cannot be opened or written: {error}",
-            hint=_way_out(path),
+            hint=_way_out(place, path),
             path=named,
         )
     if code == sqlite3.SQLITE_CORRUPT:
         return Damaged(f"{path} is damaged: {error}", hint="restore it from a backup", path=named)
-    if code == sqlite3.SQLITE_FULL:
+    if _is_full(error, place):
         return OrderstateError(f"the disk is full: {path}; nothing was changed", code="disk_full", path=named)
     if code == sqlite3.SQLITE_IOERR:
         return Damaged(f"{path} could not be read or written: {error}", hint="check the disk", path=named)
     return None
 
 
-def _way_out(path: Path) -> str:
+def _way_out(place: Path, path: Path) -> str:
     """What helps where a database cannot be opened: its write-ahead log needs a folder that can be written."""
-    if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
+    if os.access(place.parent, os.W_OK) or not os.access(place, os.R_OK):
         return "check who owns it and its folder"
     from shlex import quote
 

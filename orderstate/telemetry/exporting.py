@@ -19,6 +19,7 @@ from uuid import uuid4
 from orderstate import __version__
 from orderstate.errors import InvalidInput
 from orderstate.telemetry import installed, observe
+from orderstate.telemetry.privacy import without_secrets
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -69,6 +70,7 @@ class Exporting:
         from opentelemetry.sdk.trace import TracerProvider
 
         self._said = said
+        self._environment = environment
         self._trouble = _Trouble(self._heard)
         self._exporters: list[SpanExporter | MetricExporter] = []
         self._processor: SpanProcessor | None = None
@@ -129,7 +131,7 @@ class Exporting:
     def _heard(self, sentence: str) -> None:
         if not self._trouble.told:
             self._trouble.told = True
-            self._said(f"telemetry: {sentence}")
+            self._said(f"telemetry: {without_secrets(sentence, self._environment)[:_LONGEST]}")
 
     def _spans(self, kind: str, out: TextIO) -> SpanProcessor:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
@@ -178,7 +180,7 @@ class _Trouble(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """The first line of a warning."""
-        self._heard(f"what was seen does not arrive: {record.getMessage().partition(chr(10))[0][:_LONGEST]}")
+        self._heard(f"what was seen does not arrive: {record.getMessage().partition(chr(10))[0]}")
         self.over.set()
 
 

@@ -125,6 +125,50 @@ def test_each_failure_is_a_line_and_what_is_parked_names_the_next_command(with_d
     assert cli("events", "parked", human=True).out == "nothing is parked\n"
 
 
+def test_what_a_subscriber_prints_does_not_get_among_the_data(
+    with_doers: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli = with_doers
+    cli("subscribers", "add", "chatty", "doers:printing", "--kind", "outside")
+    cli("place", "--line", "MUG:2", "--to", "US")
+    capsys.readouterr()
+    assert cli("work", "--json").document["subscribers"][0]["delivered"] == 1
+    (again,) = cli("events", "replay", "1001:1", "--json").documents
+    assert again["outcome"] == "delivered"
+    assert capsys.readouterr() == ("", "hello from 1001:1\nhello from 1001:1\n")
+
+
+def test_an_interrupt_that_a_subscriber_raised_is_no_ctrl_c(with_doers: Cli) -> None:
+    cli = with_doers
+    cli("subscribers", "add", "rude", "doers:interrupting", "--kind", "local")
+    cli("place", "--line", "MUG:2", "--to", "US")
+    for command in (("work",), ("events", "replay", "1001:1")):
+        assert cli(*command).status == 0
+    (way,) = cli("events", "show", "1001:1", "--json").document["deliveries"]
+    assert (way["state"], way["error"]) == ("failing", "KeyboardInterrupt: not from a keyboard")
+
+
+def test_a_subscriber_that_changes_the_folder_leads_no_worker_astray(
+    with_doers: Cli, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli = with_doers
+    cli("subscribers", "add", "a-wanderer", "doers:wandering", "--kind", "local")
+    cli("subscribers", "add", "later", "doers:write_down", "--kind", "outside")
+    cli("place", "--line", "MUG:2", "--to", "US")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("WANDERS_TO", str(elsewhere))
+    here = Path.cwd()
+    with Program(database(), "work", "--follow", "--log", "json", folder=folder) as follower:
+        follower.until(subscriber="later", event="1001:1")
+        assert cli("place", "--line", "MUG:2", "--to", "US").status == 0
+        follower.until(subscriber="later", event="1002:1")
+        follower.signal(signal.SIGTERM)
+        assert follower.ended() == 0
+    assert list(elsewhere.iterdir()) == []
+    assert Path.cwd() == here
+
+
 def test_work_logs_every_attempt_as_json(with_doers: Cli) -> None:
     cli = with_doers
     cli("subscribers", "add", "picky", "doers:refusing", "--kind", "outside", "--type", "OrderPlaced")
@@ -228,6 +272,7 @@ def test_events_are_listed_newest_first_by_what_is_asked(shop_with_orders: Cli) 
         (("list", "--type", "OrderPlacd"), 3),
         (("list", "--since", "yesterday"), 2),
         (("list", "--limit", "0"), 2),
+        (("list", "--facility", "NO"), 3),
         (("tail", "--type", "OrderPlacd"), 3),
         (("show", "1001:9"), 3),
         (("replay",), 2),

@@ -62,3 +62,32 @@ def test_an_event_that_has_no_template_is_named_with_the_nearest(empty: Cli) -> 
     said = empty("notify", "check", "--show", "Shipping")
     assert said.status == 3
     assert "did you mean ShippingStarted?" in said.err
+
+
+def test_an_event_that_an_empty_template_silences_is_said_to_be_silenced(folder: Path, empty: Cli) -> None:
+    words = own(folder, OrderPlaced="")
+    said = empty("notify", "check", words, "--show", "OrderPlaced")
+    assert (said.status, said.out) == (0, "")
+    assert said.err.splitlines()[0] == "OrderPlaced is silenced: words/OrderPlaced.txt is empty"
+    (shown,) = [
+        d
+        for d in empty("notify", "check", words, "--show", "OrderPlaced", "--json").documents
+        if d["messages"] is not None
+    ]
+    assert shown == {"event": "OrderPlaced", "file": "words/OrderPlaced.txt", "problem": None, "messages": []}
+
+
+def test_what_has_the_name_of_a_template_and_is_none_is_named(folder: Path, empty: Cli) -> None:
+    words = Path(folder, own(folder))
+    (words / "OrderPlaced.txt").symlink_to("nowhere.txt")
+    (words / "OrderCancelled.txt").mkdir()
+    (words / "InventoryTied.html").mkdir()
+    (words / "InventoryTied.txt").write_text("Yours\n", encoding="utf-8")
+    said = empty("notify", "check", "words")
+    assert said.status == 1
+    problems = {row["event"]: row["problem"] for row in said.tsv if row["problem"]}
+    assert problems == {
+        "OrderPlaced": "template words/OrderPlaced.txt cannot be read: it is a link to a file that is not there",
+        "OrderCancelled": "template words/OrderCancelled.txt cannot be read: it is a folder",
+        "InventoryTied": "template words/InventoryTied.html cannot be read: it is a folder",
+    }

@@ -272,3 +272,23 @@ def test_a_mistake_in_a_scenario_leads_to_the_schema_of_what_it_is_in(empty: Cli
 def test_an_adjustment_of_nothing_is_told_by_the_names_of_its_fields(empty: Cli, scripts: Path) -> None:
     (scripts / "bare.yaml").write_text("scenario: s\nsteps: [{adjust: {facility: D, sku: M}}]\n", encoding="utf-8")
     assert "give by_units, to_units or safety" in empty("run", "bare.yaml").err
+
+
+def test_customers_who_are_told_in_a_scenario_do_not_disturb_a_program(
+    empty: Cli, scripts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = GOOD + "  - work: notify\n"
+    (scripts / "told.yaml").write_text(f"{told}---\n{told}", encoding="utf-8")
+    done = empty("run", "told.yaml", "--json")
+    assert done.status == 0
+    assert [len(document["steps"]) for document in done.documents] == [3, 3]
+    assert {tuple(json.loads(line).values()) for line in done.err.splitlines()} == {
+        (
+            "warning",
+            "the channel console is not shown with --json; choose another in the scenario: notify.channel",
+            "no_console",
+        )
+    }
+    assert capsys.readouterr().err == ""
+    assert empty("run", "told.yaml").status == 0
+    assert "1001:1 to nobody in particular" in capsys.readouterr().err

@@ -111,7 +111,7 @@ class WithoutTransaction(SqliteStore):
         if self._writer is None:
             self._open_writer()
         assert self._writer is not None
-        yield Transaction(self._writer)
+        yield Transaction(self._writer, self.path)
 
 
 def run_without_transaction(path: Path, commands: Sequence[Command]) -> list[Answer | OrderstateError]:

@@ -69,7 +69,7 @@ class Unprotected(SqliteStore):
             assert self._writer is not None
             self._writer.execute("PRAGMA ignore_check_constraints=ON")
         connection = self._writer
-        tx = Transaction(connection)
+        tx = Transaction(connection, self.path)
 
         def execute(sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
             word = sql.split(maxsplit=1)[0]

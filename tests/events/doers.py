@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from worlds import World
@@ -196,6 +197,67 @@ def rows(world: World, subscriber: str) -> dict[str, tuple[int, bool, bool, str 
         subscriber,
     )
     return {id: (attempts, bool(done), bool(parked), error) for id, attempts, done, parked, error in found}
+
+
+async def _coroutine(event: Event, engine: object) -> None:
+    _hear("lazy", event)
+
+
+def _generator(event: Event, engine: object) -> Iterator[int]:
+    _hear("lazy", event)
+    yield 1
+
+
+async def _stream(event: Event, engine: object) -> AsyncIterator[int]:
+    _hear("lazy", event)
+    yield 1
+
+
+class _Awaited:
+    async def __call__(self, event: Event, engine: object) -> None:
+        _hear("lazy", event)
+
+
+LAZY: dict[str, Callable[..., object]] = {
+    "lazy_coroutine": _coroutine,
+    "lazy_generator": _generator,
+    "lazy_stream": _stream,
+    "lazy_object": _Awaited(),
+    "lazy_partial": partial(partial(_coroutine)),
+    "lazy_partial_of_an_object": partial(_Awaited()),
+}
+"""Subscribers that do nothing when they are called, by name."""
+globals().update(LAZY)
+
+
+def returns_a_coroutine(event: Event, engine: object) -> object:
+    """Somebody else was to await it."""
+    return _coroutine(event, engine)
+
+
+def returns_stepwise(event: Event, engine: object) -> object:
+    """Somebody else was to go through it."""
+    return _generator(event, engine)
+
+
+def returns_a_stream(event: Event, engine: object) -> object:
+    """Somebody else was to go through it."""
+    return _stream(event, engine)
+
+
+def printing(event: Event, engine: Engine) -> None:
+    """Says something to whoever reads it."""
+    print("hello from", event.id)
+
+
+def interrupting(event: Event, unit: Unit) -> None:
+    """As if somebody had pressed Ctrl-C."""
+    raise KeyboardInterrupt("not from a keyboard")
+
+
+def wandering(event: Event, unit: Unit) -> None:
+    """Leaves the whole program in another folder."""
+    os.chdir(os.environ["WANDERS_TO"])
 
 
 def idle(event: Event, unit: Unit) -> None:

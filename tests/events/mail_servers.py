@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,50 @@ def mute_port() -> Iterator[int]:
     """A port that takes connections and never says anything."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield int(listening.getsockname()[1])
+
+
+@contextmanager
+def dripping_port(*says: bytes, tls: ssl.SSLContext | None = None, heard: bytes = b"\n") -> Iterator[int]:
+    """A port that says each of these when it has heard a line that ends so, the last one byte by byte for ten seconds.
+
+    The first is said at once.
+    """
+    over = threading.Event()
+    talking: list[threading.Thread] = []
+
+    def talk(client: socket.socket) -> None:
+        with suppress(OSError), client if tls is None else tls.wrap_socket(client, server_side=True) as speaking:
+            for number, text in enumerate(says):
+                if number and not hears(speaking):
+                    return
+                for said in [text] if number < len(says) - 1 else [bytes([byte]) for byte in text]:
+                    speaking.sendall(said)
+                    if said is not text:
+                        over.wait(10 / len(text))
+
+    def hears(speaking: socket.socket) -> bool:
+        while got := speaking.recv(65_536):
+            if heard in got:
+                return True
+        return False
+
+    def listen() -> None:
+        with suppress(OSError):
+            while True:
+                talking.append(threading.Thread(target=talk, args=(listening.accept()[0],), daemon=True))
+                talking[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        try:
+            yield int(listening.getsockname()[1])
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+            for one in talking:
+                one.join(10)
 
 
 def free_port() -> int:

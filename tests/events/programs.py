@@ -27,15 +27,19 @@ def until_true(condition: Callable[[], bool]) -> None:
 
 
 class Program:
-    """`orderstate ARGUMENTS` on a database. Its lines of JSON come from stderr, or with `out` from stdout."""
+    """`orderstate ARGUMENTS` on a database. Its lines of JSON come from stderr, or with `out` from stdout.
 
-    def __init__(self, database: Path, *arguments: str, out: bool = False) -> None:
+    `folder`: in which it runs; None for ours.
+    """
+
+    def __init__(self, database: Path, *arguments: str, out: bool = False, folder: Path | None = None) -> None:
         path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
         self.process = subprocess.Popen(
             [sys.executable, "-m", "orderstate", "--db", str(database), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
+            cwd=folder,
         )
         stream = self.process.stdout if out else self.process.stderr
         assert stream is not None

@@ -72,6 +72,7 @@ class MemorySource:
 
     name = "memory://source"
     ended = False
+    taken = begun = 0
 
     def __init__(self, bodies: Sequence[bytes] = ()) -> None:
         self.bodies = list(bodies)

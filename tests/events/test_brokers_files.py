@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from orderstate.events.brokers import Message, sink, source
-from orderstate.events.brokers.files import StandardSource
+from orderstate.events.brokers import Message, Received, Source, sink, source
+from orderstate.events.brokers.message import LARGEST, Cut
+from orderstate.events.brokers.standard import StandardSource
 from orderstate.events.outcomes import Later, Never
 
 
 def event(number: int, key: str = "1001") -> Message:
     """One whose body says which it is."""
-    body = f'{{"id":"{key}:{number}",\n "partitionkey":"{key}"}}'.encode()
+    body = line(number, key).replace(b",  ", b",\n ")
     return Message(f"urn:test/{key}:{number}", key, "OrderPlaced", body)
+
+
+def line(number: int, key: str = "1001") -> bytes:
+    """How it stands in a file."""
+    found = f'{{"id":"{key}:{number}",  "partitionkey":"{key}","specversion":"1.0","source":"/","type":"OrderPlaced"}}'
+    return found.encode()
 
 
 def lines(path: Path) -> list[bytes]:
@@ -31,23 +42,69 @@ def test_a_file_gets_a_line_for_each_event_and_is_continued(tmp_path: Path) -> N
         with sink(str(path)) as out:
             assert out.publish([event(first), event(first + 1, "1002")]) == [None, None]
     assert len(lines(path)) == 4
-    assert lines(path)[0] == b'{"id":"1001:0",  "partitionkey":"1001"}'
+    assert lines(path)[0] == line(0)
 
 
 def test_a_torn_last_line_is_cut_off_when_the_file_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    path.write_bytes(b'{"id":"1"}\n{"id":"2"}\n{"id":"3' + b"x" * 3_000_000)
+    path.write_bytes(line(1) + b"\n" + line(2) + b'\n{"id":"3' + b"x" * 3_000_000)
     with sink(str(path)) as out:
-        assert lines(path) == [b'{"id":"1"}', b'{"id":"2"}']
+        assert lines(path) == [line(1), line(2)]
         assert out.publish([event(3)]) == [None]
     assert len(lines(path)) == 3
 
 
-def test_a_file_that_is_one_torn_line_is_emptied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("torn", [b"{", b'{"specversion":"1.0","id":"10', b'{"specversion": "1.0", "id": "10'])
+@pytest.mark.parametrize("before", [b"", b"\n \n"])
+def test_a_file_that_is_one_torn_line_of_ours_is_emptied(tmp_path: Path, before: bytes, torn: bytes) -> None:
     path = tmp_path / "events.ndjson"
-    path.write_bytes(b"half")
-    sink(str(path)).open()
-    assert path.read_bytes() == b""
+    path.write_bytes(before + torn)
+    with sink(str(path)):
+        assert path.read_bytes() == before
+
+
+def test_an_event_that_lacks_its_line_end_only_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b'{"specversion":"1.0","id":"1","source":"/shop","type":"PlaceOrder"}')
+    with sink(str(path)) as out:
+        assert out.publish([event(2)]) == [None]
+    assert lines(path) == [b'{"specversion":"1.0","id":"1","source":"/shop","type":"PlaceOrder"}', line(2)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"SQLite format 3\x00" + b"\n\x00" * 5000,
+        b"my diary, without a line end",
+        b"my diary\n",
+        b"my diary\n\n\nto be gone on with",
+        line(1) + b"\nmy diary\n",
+        b'{"name": "no event"}\n{"spec',
+        b'{"specversion":"1.0"}\n',
+        b"[" * 100_000 + b"\n",
+        b'{"name": "x"',
+        b"\xff\xfe\n",
+    ],
+)
+def test_what_is_not_ours_is_neither_cut_nor_written_behind(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "precious"
+    path.write_bytes(content)
+    out = sink(str(path))
+    with pytest.raises(Never, match="holds something else"):
+        out.open()
+    (answer,) = out.publish([event(0)])
+    assert isinstance(answer, Later)
+    assert not answer.counts
+    assert path.read_bytes() == content
+
+
+def test_the_last_line_is_found_however_long_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    long = Message("urn:test/1", "1", "T", line(1)[:-1] + b',"data":"' + b"x" * 200_000 + b'"}')
+    for _ in range(2):
+        with sink(str(path)) as out:
+            assert out.publish([long]) == [None]
+    assert len(lines(path)) == 2
 
 
 def test_a_batch_that_could_not_be_written_whole_leaves_nothing(
@@ -114,7 +171,7 @@ def test_what_went_into_a_file_that_was_taken_away_meanwhile_is_written_again(
     with sink(str(path)) as out:
         monkeypatch.setattr(os, "fsync", moved)
         assert out.publish([event(0)]) == [None]
-    assert lines(path) == lines(old) == [b'{"id":"1001:0",  "partitionkey":"1001"}']
+    assert lines(path) == lines(old) == [line(0)]
 
 
 def test_a_file_that_is_always_taken_away_confirms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,13 +318,13 @@ def test_a_file_that_is_rotated_is_read_to_its_end_before_the_new_one(tmp_path: 
 
 def test_a_torn_line_that_is_mended_under_a_reader_repeats_nothing(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    path.write_bytes(b'{"id":"1"}\n{"id":"to')
+    path.write_bytes(line(1) + b'\n{"id":"to')
     with source(str(path)) as reader:
         (one,) = reader.receive(10, 0)
         one.done()
         with sink(str(path)) as out:
             out.publish([event(2)])
-        assert [one.body for one in reader.receive(10, 1)] == [b'{"id":"1001:2",  "partitionkey":"1001"}']
+        assert [one.body for one in reader.receive(10, 1)] == [line(2)]
 
 
 def test_a_position_stands_before_the_oldest_that_is_not_done(tmp_path: Path) -> None:
@@ -300,6 +357,114 @@ def test_a_file_that_is_missing_may_come_and_a_broken_position_is_said(tmp_path:
     (tmp_path / "events.ndjson.orderstate.position").write_text("here")
     with pytest.raises(Never, match="holds no position"):
         reader.open()
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe"])
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path, what: str) -> None:
+    path = tmp_path / what
+    path.mkdir() if what == "folder" else os.mkfifo(path)
+    with pytest.raises(Never, match="no regular file: name a file, or - for standard input"):
+        source(str(path)).receive(1, 0)
+
+
+def long_line(size: int) -> bytes:
+    return b'{"id":"long","data":"' + b"x" * (size - 23) + b'"}'
+
+
+@contextmanager
+def reader_of(data: bytes, folder: Path, standard: bool) -> Iterator[Source]:
+    """A FILE with these bytes, or standard input that brings them."""
+    path = folder / "in"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        yield StandardSource(file.fileno()) if standard else source(str(path))
+
+
+def everything(reader: Source) -> list[Received]:
+    """Read until a call brings nothing and takes nothing more."""
+    found: list[Received] = []
+    taken = -1
+    while taken != reader.taken:
+        taken = reader.taken
+        while got := reader.receive(1000, 0):
+            found += got
+    return found
+
+
+@pytest.mark.parametrize("standard", [False, True])
+def test_of_a_line_that_is_too_long_the_beginning_is_kept_with_what_the_whole_came_to(
+    tmp_path: Path, standard: bool
+) -> None:
+    fits, long = long_line(LARGEST), long_line(5 * LARGEST)
+    data = b"\n".join([fits, long, b" " * 3 * LARGEST, b"{}", b""])
+    with reader_of(data, tmp_path, standard) as reader:
+        first, kept, last = (one.body for one in everything(reader))
+    assert (first, last) == (fits, b"{}")
+    assert not isinstance(first, Cut)
+    assert isinstance(kept, Cut)
+    assert kept == long[: LARGEST + 1]
+    assert (kept.size, kept.digest) == (len(long), hashlib.sha256(long).hexdigest())
+
+
+@pytest.mark.parametrize("standard", [False, True])
+def test_a_line_that_does_not_end_holds_up_nobody_and_takes_no_room(tmp_path: Path, standard: bool) -> None:
+    with reader_of(b"x" * 40 * LARGEST, tmp_path, standard) as reader:
+        tracemalloc.start()
+        try:
+            calls = 0
+            while reader.begun < 40 * LARGEST:
+                assert reader.receive(10, 0) == []
+                calls += 1
+            assert calls > 10, "each call comes back before the whole is read"
+            assert tracemalloc.get_traced_memory()[1] < 12 * LARGEST
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_place_behind_a_long_line_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(b"\n".join([long_line(3 * LARGEST), b"{}", long_line(2 * LARGEST), b""]))
+    with source(str(path)) as reader:
+        found = everything(reader)
+        for one in found[:2]:
+            one.done()
+    assert len(found) == 3
+    with source(str(path)) as reader:
+        (left,) = everything(reader)
+        left.done()
+    assert left.body == found[2].body
+    assert read_all(path) == []
+
+
+def test_what_has_no_line_end_is_counted_after_the_close_too(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(b'{"id":"1"}\n{"id":')
+    with source(str(path)) as reader:
+        reader.receive(10, 0)
+    assert reader.begun == 6
+
+
+def test_two_of_a_group_keep_their_places_without_disturbing_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(b'{"id":"1"}\n')
+    first, second = source(str(path)), source(str(path))
+    for reader in (first, second):
+        (one,) = reader.receive(1, 0)
+        one.done()
+    real = Path.replace
+
+    def at_the_same_time(draft: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        assert second.receive(1, 0) == []  # keeps its own place between the draft of the first and its name
+        return real(draft, target)
+
+    monkeypatch.setattr(Path, "replace", at_the_same_time)
+    assert first.receive(1, 0) == []
+    for reader in (first, second):
+        reader.close()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["in", "in.orderstate.position"]
 
 
 def test_standard_input_is_read_to_its_end(tmp_path: Path) -> None:

@@ -305,11 +305,14 @@ def test_a_broker_that_goes_down_is_said_counts_nothing_and_is_found_again(lasti
     lasting.settled()
     lasting.server.kill()
     try:
-        assert lasting.topic in later(out.publish([message("1001", 1)])).reason
+        first = later(out.publish([message("1001", 1)])).reason
+        assert lasting.topic in first
+        assert " at 0x" not in first, "an object of the client is no word of ours"
         assert "cannot be reached" in later(out.publish([message("1001", 1)])).reason
         with pytest.raises(Later) as down:
             until(lambda: reader.receive(1, 0.1) != [], "an error")
         assert not down.value.counts
+        assert " at 0x" not in down.value.reason
     finally:
         lasting.server.start()
     until(lambda: out.publish([message("1001", 1)]) == [None], "a broker that is found again")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import Server, until
+from servers import Nats, Server, running, until
 
 from orderstate.events.brokers import Message, sink, source
 from orderstate.events.brokers.message import Source
@@ -93,7 +96,39 @@ def test_a_stream_that_was_deleted_is_made_again(nats_server: Server, topic: str
         (answer,) = out.publish([EVENT])
         assert isinstance(answer, Later)
         assert not answer.counts
+        assert answer.reason == f"{out.name}: the stream is not there any more"
         assert out.publish([EVENT]) == [None]
+
+
+def test_a_stream_that_is_deleted_under_its_reader_is_said(nats_server: Server, topic: str) -> None:
+    with source(nats_server.url(topic, timeout=2)) as reader:
+        assert reader.receive(1, 0.1) == []
+        in_nats(nats_server, lambda js: js.delete_stream(topic))
+        with pytest.raises(Later, match="the stream is not there any more") as said:
+            until(lambda: reader.receive(1, 0.1), "a word of it")
+        assert not said.value.counts
+
+
+class TokenNats(Nats):
+    """NATS that knows one token, and nobody by name."""
+
+    def command(self) -> Sequence[str]:
+        """As ever, with other words about who may log in."""
+        found, settings = super().command(), self.folder / "nats.conf"
+        settings.write_text(
+            re.sub("authorization .*", f"authorization {{ token: {self.password} }}", settings.read_text())
+        )
+        return found
+
+
+def test_a_token_logs_in_and_is_not_shown(tmp_path: Path, topic: str) -> None:
+    with contextmanager(running)(TokenNats, tmp_path) as server:
+        with sink(server.url(topic, login=server.password)) as out:
+            assert out.publish([EVENT]) == [None]
+            assert server.password not in out.name
+        with pytest.raises(Never, match="refused the login: check the user") as refused:
+            sink(server.url(topic, login="T0KENinvain")).open()
+        assert "T0KEN" not in refused.value.reason
 
 
 def test_a_type_that_is_no_subject_is_published_all_the_same(nats_server: Server, topic: str) -> None:
@@ -138,6 +173,23 @@ def test_a_queue_that_is_deleted_under_its_reader_is_noticed(rabbit_server: Serv
             until(lambda: reader.receive(1, 0.1), "a word of it")
         assert not noticed.value.counts
         assert reader.receive(1, 0.1) == []  # made again
+
+
+def test_a_channel_that_closes_under_a_publication_is_told_in_words(
+    rabbit_server: Server, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiormq.exceptions import ChannelInvalidStateError
+
+    async def closed(_: Message) -> None:
+        raise ChannelInvalidStateError('<Channel: "1" at 0x7fda768af480> closed')
+
+    with sink(rabbit_server.url(topic)) as out:
+        with monkeypatch.context() as patched:
+            patched.setattr(out, "_one", closed)
+            (answer,) = out.publish([EVENT])
+        assert isinstance(answer, Later)
+        assert (answer.reason, answer.counts) == (f"{out.name} cannot be reached: the connection was lost", False)
+        assert out.publish([EVENT]) == [None]
 
 
 def test_the_limit_of_the_client_spares_the_channel(rabbit_server: Server, topic: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orderstate.errors import InvalidInput, NotFound, NotInstalled, OrderstateError
 from orderstate.events.brokers import name, sink, source
-from orderstate.events.brokers.address import parsed
+from orderstate.events.brokers.address import login_refused, parsed
 from orderstate.events.brokers.backlog import Backlog
 from orderstate.events.brokers.extras import needed
 
@@ -27,7 +27,9 @@ from orderstate.events.brokers.extras import needed
         ("redis://:p@host/0", "redis://host:6379/orderstate"),
         ("rediss://host/2/orders", "rediss://host:6379/2/orders"),
         ("NATS://[::1]:5/x", "nats://[::1]:5/x"),
-        ("https://u:p@host/a/b?token=secret#timeout=3", "https://host:443/a/b"),
+        ("https://u:p@host/a/b#timeout=3", "https://host:443/a/b"),
+        ("https://u:p@host/a/b?token=secret#timeout=3", "https://host:443/a/b?sha256=1359227d95e1ba80"),
+        ("nats://T0KEN@host", "nats://host:4222/orderstate"),
         ("-", "-"),
         ("file:///tmp/a%20b.ndjson", "/tmp/a b.ndjson"),
     ],
@@ -62,6 +64,21 @@ def test_a_file_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.M
         "amqps://u:hidden@host/a?cert=/nowhere",
         "mqtt://u:hidden@host/a",
         "nats://u:hidden@host/a?pasword=1",
+        "nats:u:hidden@host",
+        "nats:/u:hidden@host",
+        "NATS:u:hidden@host://x",
+        "natz:u:hidden@host://x",
+        "redis:u:hidden@host:6379",
+        "amqps:u:hidden@host",
+        "https:u:hidden@host/hook",
+        "file:hidden",
+        "nats://u:hidden@h1,u2:hidden@h2",
+        "nats://h1,u2:hidden@h2",
+        "kafka://u:hidden@h1,hidden@h2/orders",
+        "redis://hidden@host",
+        "rediss://hidden@host/orders",
+        "redis://u:hidden@h1,h2",
+        "https://u:hidden@h1,h2/hook",
     ],
 )
 def test_what_cannot_be_used_is_refused_without_the_password(url: str) -> None:
@@ -94,6 +111,43 @@ def test_the_password_comes_from_the_environment_where_the_url_has_none(monkeypa
     assert parsed("nats://relay@host/").password == "from outside"
     assert parsed("nats://relay:own@host/").password == "own"
     assert "from outside" not in repr(parsed("nats://relay@host/"))
+
+
+def test_a_slip_in_a_url_says_how_it_begins_and_how_such_a_file_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"^broker: 'nats:...' is not a URL: it begins with nats://$") as refused:
+        name("nats:user:hidden@host")
+    assert refused.value.hint == "a file of that name is ./nats:..."
+    assert name("./nats:notes").endswith("/nats:notes")
+
+
+def test_several_logins_say_where_one_stands() -> None:
+    with pytest.raises(InvalidInput, match="one login for all hosts, as nats://USER:PASSWORD@HOST,HOST/NAME"):
+        parsed("nats://u:p@h1,u2:p2@h2")
+    both = parsed("nats://u:p%2Cq%40r@h1,h2")
+    assert (both.user, both.password, both.hosts) == ("u", "p,q@r", (("h1", 4222), ("h2", 4222)))
+
+
+def test_a_user_without_a_password_may_be_a_token_and_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = parsed("nats://T0KEN@host")
+    assert (token.user, token.password) == (None, "T0KEN")
+    alone = parsed("https://T0KEN@host")
+    monkeypatch.setenv("ORDERSTATE_BROKER_PASSWORD", "from outside")
+    for address in (token, alone, parsed("nats://T0KEN@host"), parsed("redis://T0KEN@host")):
+        assert "T0KEN" not in login_refused(address, "it").reason
+        assert address.clean("no T0KEN here") == "no *** here"
+    assert "user 'relay'" in login_refused(parsed("amqp://relay@host"), "it").reason
+
+
+def test_two_queries_are_two_sinks_and_none_is_shown() -> None:
+    names = {
+        name(f"https://host/hook{query}")
+        for query in ("", "?tenant=hidden", "?tenant=other", "?tenant=other#timeout=3")
+    }
+    assert len(names) == 3
+    assert "https://host:443/hook" in names
+    assert not any("hidden" in one or "other" in one for one in names)
+    address = parsed("https://host/hook?tenant=hidden")
+    assert address.clean("Cannot POST /hook?tenant=hidden.") == "Cannot POST /hook?***"
 
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="/"), min_size=1), st.text(min_size=4))

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from mail_servers import dripping_port
 
 from orderstate.events.brokers import CONTENT_TYPE, Message, sink
 from orderstate.events.outcomes import Later, Never
@@ -22,7 +23,7 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Keeps what it gets, and answers what `answers` says for the key, else 204."""
+    """Keeps what it gets, and answers what `answers` says for the key, else 204; 0 hangs up."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -43,6 +44,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.got.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
         status, headers = self.server.answers.get(body.decode(), (204, {}))
+        if status == 0:
+            self.close_connection = True
+            return
         said = b"" if status == 204 else b"no: hidden-password\nof yours"
         self.send_response(status)
         for name, value in {"Content-Length": str(len(said)), **headers}.items():
@@ -123,6 +127,27 @@ def test_a_receiver_that_is_not_there_counts_nothing(receiver: Receiver) -> None
     (answer,) = sink(url).publish([event("x")])
     assert isinstance(answer, Later)
     assert (answer.counts, "cannot be reached" in answer.reason) == (False, True)
+
+
+def test_a_receiver_that_drips_holds_a_wave_for_one_timeout_and_not_for_one_each() -> None:
+    dripped = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Slow: yes\r\n\r\n"
+    with (
+        dripping_port(b"", dripped, heard=b"e") as port,
+        sink(f"http://127.0.0.1:{port}/#timeout=0.3&together=2") as out,
+    ):
+        answers = out.publish([event(f"e{number}") for number in range(200)])
+    assert {getattr(one, "reason", None) for one in answers} == {
+        f"http://127.0.0.1:{port}/ does not answer within 0.3 s"
+    }
+    assert {getattr(one, "counts", None) for one in answers} == {False}
+
+
+def test_one_event_that_the_receiver_cannot_bear_does_not_stop_the_others(receiver: Receiver) -> None:
+    receiver.answers = {"bad": (0, {})}
+    with sink(receiver.url("/#together=2")) as out:
+        answers = out.publish([event(name) for name in ["bad", *(f"e{number}" for number in range(20))]])
+    assert isinstance(answers[0], Later)
+    assert answers[1:] == [None] * 20
 
 
 def test_a_server_without_tls_is_said(receiver: Receiver) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections import Counter
@@ -18,8 +19,8 @@ from worlds import World
 
 from orderstate import Conflict, Engine, Refused
 from orderstate.errors import Locked
+from orderstate.events.brokers.message import LARGEST, Cut, Received
 from orderstate.events.consuming import Consumer, Heard, own_group, retry
-from orderstate.events.incoming import LARGEST
 from orderstate.events.outcomes import Later, Never
 from orderstate.events.relaying import Relay
 from orderstate.store import deliveries
@@ -75,6 +76,33 @@ def test_a_delivered_shipment_moves_its_order(stocked: World) -> None:
     shipped = stocked.shipped(MUG=1)
     consume(stocked.engine, [message("d1", "ShipmentDelivered", {"order": shipped})])
     assert stocked.engine.order(shipped).state == "delivered"
+
+
+class LongLine(MemorySource):
+    """Takes part of a line with each of the first calls, and then hands it out."""
+
+    def receive(self, most: int, wait: float) -> list[Received]:
+        """Nothing, as long as the line has no end."""
+        if self.taken < 3:
+            self.taken += 1
+            return []
+        return super().receive(most, wait)
+
+
+def test_a_source_in_the_middle_of_a_long_line_is_not_empty(stocked: World) -> None:
+    heard = consume(
+        stocked.engine, LongLine([message("r1", "StockReceived", {"facility": "DEN", "sku": "MUG", "quantity": 5})])
+    )
+    assert [h.outcome for h in heard] == ["applied"]
+
+
+@pytest.mark.parametrize("size", [LARGEST + 1, 3 * LARGEST])
+def test_a_message_of_which_the_beginning_was_kept_is_known_by_the_whole(stocked: World, size: int) -> None:
+    cuts = [Cut(b"x" * (LARGEST + 1), size, digest) for digest in ("aa", "bb", "aa")]
+    assert [h.outcome for h in consume(stocked.engine, list(cuts))] == ["parked", "parked", "repeated"]
+    assert [(one.id, one.error) for one in parked(stocked)] == [
+        (f"sha256:{digest}", f"it has {size} bytes: {LARGEST} are read at most") for digest in ("aa", "bb")
+    ]
 
 
 def test_a_repeat_has_no_effect_within_one_transaction_and_later(stocked: World) -> None:
@@ -201,7 +229,8 @@ def test_a_locked_database_parks_nothing_and_the_messages_come_again_in_order(st
     impatient = stocked.another(timeout=0.05)
     source = MemorySource([order("a"), order("b"), order("c")])
     said: list[str] = []
-    with stocked.engine.store.write():
+    with open(f"{stocked.engine.store.path}-lock", "rb") as lock:  # as another process has it
+        fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(Conflict) as caught:
             consume(impatient, source, said=said.append, give_up=0.0)
         assert caught.value.code == Locked.code
@@ -368,3 +397,27 @@ def test_what_follows_a_parked_order_waits_with_it_and_is_replayed_in_order(stoc
 def test_each_database_is_a_group_of_its_own(stocked: World, other: World) -> None:
     assert own_group(stocked.engine) != own_group(other.engine)
     assert own_group(other.engine) == "orderstate-ffffffffffff"
+
+
+@pytest.mark.parametrize(
+    ("contact", "kind"),
+    [
+        ({"name": "Annabel Lee", "phone": "+1 555 7788"}, "an object is not text of at most 1000 characters"),
+        (["Annabel Lee"], "a list is not text of at most 1000 characters"),
+        (15557788, "a number is not text of at most 1000 characters"),
+        (True, "true or false is not text of at most 1000 characters"),
+        (
+            "Annabel Lee\x00",
+            "text that cannot be kept: give text of at most 1000 characters, without NUL and half characters",
+        ),
+        (
+            "Annabel Lee" * 100,
+            "text that cannot be kept: give text of at most 1000 characters, without NUL and half characters",
+        ),
+    ],
+)
+def test_a_contact_that_cannot_be_used_is_named_and_not_told(stocked: World, contact: object, kind: str) -> None:
+    data = {"lines": {"MUG": 1}, "to": "US", "contact": contact}
+    (heard,) = consume(stocked.engine, [message("p1", "PlaceOrder", data)])
+    assert (heard.outcome, heard.reason) == ("parked", f"contact: {kind}")
+    assert parked(stocked)[0].error == heard.reason

@@ -236,7 +236,9 @@ def test_what_ends_one_thread_ends_all_and_is_raised(world: World) -> None:
     alone(world, ("outside", "outside"), ("distant", "outside"))
     doers.forget()
     world.order(MUG=1)
-    doers.plan("outside", "1001:1", Damaged("cut"))
+    cut = Damaged("cut")
+    cut.about = str(world.path)
+    doers.plan("outside", "1001:1", cut)
     bell = Bell()
     with pytest.raises(Damaged, match="cut"):
         follow(world.engine, Duty(), bell, lambda: type(world.engine).open(world.path))

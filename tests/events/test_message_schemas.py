@@ -340,3 +340,26 @@ def test_an_event_without_its_parts_is_refused_by_both(world: World) -> None:
             except InvalidInput:
                 done = "wrong"
         assert (done == "applied") == fits
+
+
+@pytest.mark.parametrize("kind", ["InventoryTied", "OrderCancelled", "OrderRedirected", "Unheard"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (name, value)
+        for name in ("as", "by", "trigger", "to")
+        for value in (None, 7, True, ["pending"], {"state": "pending"})
+    ],
+)
+def test_what_every_event_may_say_is_of_the_kind_that_the_schema_names(
+    world: World, kind: str, name: str, value: object
+) -> None:
+    order = world.facility("DEN", MUG=1).order(MUG=1)
+    data = {"destination": "US", name: value}
+    found = {"specversion": "1.0", "id": "x:1", "source": "/wms", "type": kind, "subject": order, "data": data}
+    message = read_message(json.dumps(found).encode(), "test")
+    assert isinstance(message, Incoming)
+    assert not Draft202012Validator(schemas.event()).is_valid(found)
+    with pytest.raises(InvalidInput) as raised, world.engine.unit() as unit:
+        apply(unit, message)
+    assert raised.value.values["field"] == name

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from mail_servers import PASSWORD, SHOP, USER, Running, certificate, free_port, mail_server, mute_port
+from mail_servers import PASSWORD, SHOP, USER, Running, certificate, dripping_port, free_port, mail_server, mute_port
 from notices import message
 
 from orderstate.addresses import MailServer
@@ -211,6 +211,17 @@ def test_the_contact_is_kept_out_of_what_the_server_said() -> None:
         assert "ada@" not in found.reason
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["451 user ada greylisted", '451 "ada"@example.org greylisted', "451-first ada@exa\r\n451 mple.org greylisted"],
+)
+def test_a_part_of_the_contact_is_kept_out_too(answer: str) -> None:
+    with mail_server({"RCPT": answer}) as server:
+        reason = failure(server.channel()).reason
+    assert "(the contact) greylisted" in reason
+    assert "ada" not in reason
+
+
 def test_a_mail_that_is_too_large_is_parked() -> None:
     with mail_server(most=500) as server:
         found = failure(server.channel())
@@ -261,6 +272,31 @@ def test_a_server_that_is_silent_after_the_mail_counts_for_it_may_have_taken_it(
         assert isinstance(found, Later)
         assert found.counts
         assert "it may have taken it" in found.reason
+
+
+def test_a_server_that_greets_a_byte_at_a_time_is_left_when_its_time_is_over() -> None:
+    with dripping_port(b"220 mail.test hello\r\n" * 10) as port:
+        found = failure(Smtp(MailServer("127.0.0.1", port, "none", timeout=0.3), SHOP))
+        assert isinstance(found, Later)
+        assert not found.counts
+        assert "does not answer within 0.3 s" in found.reason
+
+
+def test_a_server_that_goes_on_saying_hello_is_left_when_its_time_is_over(trusted: ssl.SSLContext) -> None:
+    with dripping_port(b"220 mail.test\r\n", b"250-mail.test\r\n" * 50, tls=trusted) as port:
+        found = failure(Smtp(MailServer("127.0.0.1", port, "tls", timeout=0.5), SHOP))
+        assert isinstance(found, Later)
+        assert not found.counts
+        assert "does not answer within 0.5 s" in found.reason
+
+
+def test_a_server_that_drips_its_answer_to_the_mail_counts() -> None:
+    says = [b"220 mail.test\r\n", b"250 mail.test\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"]
+    with dripping_port(*says, b"250 taken, after all that you may want to know\r\n") as port:
+        found = failure(Smtp(MailServer("127.0.0.1", port, "none", timeout=0.3), SHOP))
+        assert isinstance(found, Later)
+        assert found.counts
+        assert "does not answer within 0.3 s; it may have taken it" in found.reason
 
 
 # Letters of the world

@@ -21,11 +21,11 @@ import pytest
 import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
-from mail_servers import certificate, free_port, mute_port
+from mail_servers import certificate, dripping_port, free_port, mute_port
 from notices import ADA, message
 
 from orderstate.errors import InvalidInput
-from orderstate.events.notify.mail import without_contact
+from orderstate.events.notify.masking import without_contact
 from orderstate.events.notify.webhook import Webhook, document, secrets, signature
 from orderstate.events.outcomes import Later, Never
 
@@ -234,6 +234,16 @@ def test_what_the_receiver_answers_decides(status: int, kind: type, counts: bool
         "to%20Ada+Lovelace%20there",
         '{"to": "\\u0041da Lovelace"}',
         "x" * 190 + " ada@example.org",
+        "user ada greylisted",
+        '"ada"@example.org greylisted',
+        "ada at example.org, <ada [at] Example.org>",
+        "bounce-ada=example.org@lists.example",
+        "To: =?utf-8?b?QWRhIExvdmVsYWNlIDxhZGFAZXhhbXBsZS5vcmc+?=",
+        "To: =?utf-8?q?Ada_Lovelace?= and =?utf-8?b?QWRhIExvdmVsYWNl",
+        "Ada=20Lovelace =3Cada=40example=2Eorg=3E",
+        "&#65;da Lovelace ada&#64;example.org ada&#x40;example.org",
+        "body: " + base64.b64encode(b"To: Ada Lovelace <ada@example.org>").decode(),
+        "Lovelace's box is full",
     ],
 )
 @pytest.mark.parametrize("status", [404, 500])
@@ -241,7 +251,7 @@ def test_however_a_receiver_quotes_the_contact_it_is_not_kept(said: str, status:
     with receiver((status, {}, said.encode())) as running:
         reason = failure(running.channel()).reason
     assert "(the" in reason
-    assert not re.search("lovelace|ada(@|%40)|example(.|%2e)org", reason, re.IGNORECASE)
+    assert not re.search(r"lovelace|\bada\b|example(.|%2e)org|QWRh|bG92|TG92", reason, re.IGNORECASE)
 
 
 def test_a_short_name_is_masked_as_a_word_and_not_within_words() -> None:
@@ -251,6 +261,12 @@ def test_a_short_name_is_masked_as_a_word_and_not_within_words() -> None:
     )
     umlaut = message(contact="Jürgen <j@example.org>")
     assert without_contact("j%C3%BCrgen JÜRGEN J\\u00fcrgen", umlaut) == " ".join(["(the contact)"] * 3)
+    user = message(contact="ann.lee+shop@example.org")
+    assert without_contact("451 user ann.lee greylisted, planned.leek", user) == (
+        "451 user (the contact) greylisted, planned.leek"
+    )
+    assert without_contact("first ann.l\nee+shop@exam\nple.org", user) == "first (the contact)"
+    assert without_contact("the domain example.org is unknown", user) == "the domain example.org is unknown"
     phone = message(contact="+49 170 1")
     assert without_contact("call %2B49+170%201", phone) == "call (the contact)"
     assert without_contact("as it is", message(contact=None)) == "as it is"
@@ -346,6 +362,38 @@ def test_what_speaks_no_http_is_one_clear_line() -> None:
         thread.join(10)
     assert isinstance(found, Later)
     assert "BadStatusLine" in found.reason
+
+
+SLOW = {
+    "its headers": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Slow: yes\r\n\r\n",
+    "its body": b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + b"x" * 20,
+    "its body to the end": b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 20,
+}
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("what", SLOW)
+def test_a_receiver_that_drips_its_answer_is_left_when_its_time_is_over(
+    what: str, secure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = None
+    if secure:
+        certified, context = certificate(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certified))
+    with dripping_port(b"", SLOW[what], tls=context, heard=b"}") as port:
+        url = f"http{'s' if secure else ''}://127.0.0.1:{port}"
+        found = failure(Webhook(url, secrets(SECRET), timeout=0.3))
+    assert isinstance(found, Later)
+    assert found.counts
+    assert "does not answer within 0.3 s" in found.reason
+
+
+def test_a_receiver_that_never_ends_its_handshake_counts_no_attempt() -> None:
+    with mute_port() as port:
+        found = failure(Webhook(f"https://127.0.0.1:{port}", secrets(SECRET), timeout=0.1))
+    assert isinstance(found, Later)
+    assert not found.counts
+    assert "does not answer within 0.1 s" in found.reason
 
 
 # TLS and secrets

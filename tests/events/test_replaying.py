@@ -154,7 +154,9 @@ def test_what_a_worker_is_calling_right_now_is_left_to_it(done: World) -> None:
     said: list[Replayed] = []
     plan("outside", "1004:1", lambda: said.extend(replay(world.another(), by_ids(world.engine, ["1004:1"], "outside"))))
     Worker(world.engine, ["outside"]).drain()
-    assert [(one.outcome, one.reason) for one in said] == [("queued", "a worker is calling it right now")]
+    assert [(one.outcome, one.reason) for one in said] == [
+        ("under way", "a worker is calling it right now: nothing was done; replay it when that is over")
+    ]
     assert heard("outside") == ["1004:1"]
 
 

@@ -17,10 +17,12 @@ from worlds import World
 
 from orderstate import Engine, InvalidInput, NotFound
 from orderstate.engine.reader import microseconds
-from orderstate.errors import Conflict, Damaged, Locked, StaleVersion
+from orderstate.errors import Conflict, Damaged, Locked, ReadOnly, StaleVersion
 from orderstate.events import working
 from orderstate.events.outcomes import Later, Never
 from orderstate.events.registry import handler
+from orderstate.events.replaying import skip
+from orderstate.events.subscribing import remove
 from orderstate.events.verdicts import LONGEST, SCHEDULE, SECOND, Told
 from orderstate.events.working import Worker
 from orderstate.flow import document
@@ -183,13 +185,14 @@ def test_whatever_a_subscriber_raises_is_one_failed_attempt_with_its_reason(
 
 class Speechless(Exception):
     def __str__(self) -> str:
-        raise RuntimeError("even this fails")
+        raise self.args[0]
 
 
-def test_an_error_that_cannot_be_shown_is_told_by_its_name(still: World) -> None:
+@pytest.mark.parametrize("fault", [RuntimeError("even this fails"), SystemExit(9), KeyboardInterrupt()])
+def test_an_error_that_cannot_be_shown_is_told_by_its_name(still: World, fault: BaseException) -> None:
     alone(still, ("local", "local"))
     still.order(MUG=1)
-    plan("local", "1001:1", Speechless())
+    plan("local", "1001:1", Speechless(fault))
     worker(still).drain()
     assert rows(still, "local")["1001:1"][3] == "Speechless"
 
@@ -211,13 +214,86 @@ def test_an_interrupt_ends_the_worker_and_loses_nothing(still: World, name: str,
         assert effects(still) == ["1001:1", "1002:1", "1003:1"]
 
 
-def test_a_damaged_database_ends_the_worker_with_nothing_written(still: World) -> None:
-    alone(still, ("local", "local"))
+@pytest.mark.parametrize(("name", "kind"), BOTH)
+def test_an_interrupt_that_a_subscriber_raised_itself_is_a_failed_attempt(still: World, name: str, kind: str) -> None:
+    """Where the caller handles SIGINT, Python raises none."""
+    alone(still, (name, kind))
     still.order(MUG=1)
-    plan("local", "1001:1", Damaged("cut"))
+    still.order(MUG=1)
+    plan(name, "1001:1", KeyboardInterrupt("mine"))
+    worker(still, interruptible=False).drain()
+    reason = "KeyboardInterrupt: mine"
+    assert rows(still, name) == {"1001:1": (1, False, False, reason), "1002:1": (1, True, False, None)}
+
+
+def test_an_interrupt_in_another_thread_than_the_main_one_is_never_a_ctrl_c(now: World) -> None:
+    alone(now, ("outside", "outside"))
+    now.order(MUG=1)
+    plan("outside", "1001:1", KeyboardInterrupt())
+
+    def work() -> None:
+        with Engine.open(now.path) as engine:
+            Worker(engine).drain()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert rows(now, "outside")["1001:1"] == (1, False, False, "KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(("name", "kind"), BOTH)
+def test_a_damaged_database_ends_the_worker_and_that_of_another_does_not(still: World, name: str, kind: str) -> None:
+    alone(still, (name, kind))
+    still.order(MUG=1)
+    ours = Damaged("cut")
+    ours.about = str(still.path)
+    plan(name, "1001:1", ours, Damaged("the other one is cut"), ReadOnly("that file is mine"))
     with pytest.raises(Damaged):
         worker(still).drain()
-    assert rows(still, "local") == {"1001:1": (0, False, False, None)}
+    assert rows(still, name) == {"1001:1": (0, False, False, None)}
+    for attempt, reason in [(1, "the other one is cut"), (2, "that file is mine")]:
+        worker(still).drain()
+        assert rows(still, name) == {"1001:1": (attempt, False, False, reason)}
+        pass_time(still, SCHEDULE[attempt - 1])
+
+
+def test_a_local_one_that_opens_its_own_database_and_writes_is_told_so_at_once(still: World) -> None:
+    alone(still, ("local", "local"))
+    still.order(MUG=1)
+
+    def place() -> None:
+        with Engine.open(still.path) as second:
+            second.place({"MUG": 1}, "US")
+
+    plan("local", "1001:1", place)
+    worker(still).drain()
+    attempts, _, _, reason = rows(still, "local")["1001:1"]
+    assert attempts == 1, "it is to blame, not another writer"
+    assert "work through the open unit" in str(reason)
+    assert still.another(timeout=0).place({"MUG": 1}, "US").order == "1002", "the lock is free"
+
+
+@pytest.mark.parametrize(("after", "waits"), [("soon", 1), ("30", 30), (b"x", 1), ([], 1), ("1e999", LONGEST)])
+def test_a_time_to_wait_that_makes_no_sense_is_left_out(still: World, after: Any, waits: float) -> None:
+    alone(still, ("outside", "outside"))
+    still.order(MUG=1)
+    plan("outside", "1001:1", Later("busy", after=after))
+    told: list[Told] = []
+    worker(still, told).drain()
+    assert [(t.attempt, t.again) for t in told] == [(1, waits)]
+
+
+class Bare(Later):
+    def __init__(self) -> None:
+        """As if it forgot what it is made of."""
+
+
+def test_an_outcome_that_lacks_its_parts_is_a_failed_attempt(still: World) -> None:
+    alone(still, ("outside", "outside"))
+    still.order(MUG=1)
+    plan("outside", "1001:1", Bare())
+    worker(still).drain()
+    assert rows(still, "outside")["1001:1"] == (1, False, False, "Bare")
 
 
 def test_a_transaction_that_the_database_gave_up_is_not_gone_on_with(still: World) -> None:
@@ -544,6 +620,19 @@ def test_who_returns_after_its_lease_writes_nothing_over_what_others_did(still: 
     assert rows(still, "opened")["1001:1"] == (2, False, False, "OSError: the other one failed")
 
 
+def test_who_was_skipped_or_removed_during_its_call_is_told_so(still: World) -> None:
+    alone(still, ("opened", "outside"), ("distant", "outside"))
+    still.order(MUG=1)
+    plan("opened", "1001:1", lambda: skip(still.another(), "1001:1", "opened", "by hand"))
+    plan("distant", "1001:1", lambda: remove(still.another(), "distant"))
+    told: list[Told] = []
+    worker(still, told).drain()
+    assert {t.subscriber: (t.outcome, t.reason) for t in told} == {
+        "opened": ("overtaken", "during this call it was skipped: by hand"),
+        "distant": ("overtaken", "during this call its subscriber was removed"),
+    }
+
+
 def test_a_subscriber_is_opened_once_for_many_events_and_closed(still: World) -> None:
     alone(still, ("opened", "outside"))
     for _ in range(5):
@@ -726,6 +815,7 @@ BAD: list[tuple[str, str, Callable[[], type[Exception]]]] = [
     ("doers:HEARD", "local", lambda: InvalidInput),
     ("doers:forget", "outside", lambda: InvalidInput),
     ("worlds:World", "local", lambda: InvalidInput),
+    *((f"doers:{name}", "outside", lambda: InvalidInput) for name in doers.LAZY),
 ]
 
 
@@ -735,6 +825,20 @@ def test_what_cannot_be_called_is_refused_when_it_is_loaded(
 ) -> None:
     with pytest.raises(error()):
         handler(target, kind)
+
+
+@pytest.mark.parametrize(("name", "kind"), BOTH)
+@pytest.mark.parametrize("lazy", ["a_coroutine", "stepwise", "a_stream"])
+def test_what_only_returns_something_to_be_run_has_failed(still: World, name: str, kind: str, lazy: str) -> None:
+    """A plain function in front of an async one cannot be told from others before it is called."""
+    alone(still, (name, kind))
+    with still.engine.unit() as unit:
+        deliveries.declare(unit.tx, Subscriber(name, kind, f"doers:returns_{lazy}"))
+    still.order(MUG=1)
+    worker(still).drain()
+    attempts, delivered, _, reason = rows(still, name)["1001:1"]
+    assert (attempts, delivered) == (1, False)
+    assert "nothing was done" in str(reason)
 
 
 @pytest.mark.parametrize("lease", [0, "60", 1.5, True, 10**9])

@@ -10,14 +10,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from worlds import DENVER, World, check_database, fork
 
 from orderstate import Conflict, Engine, OrderstateError
 from orderstate.engine.commands import Place
-from orderstate.errors import Locked, ReadOnly
+from orderstate.errors import Damaged, Locked, ReadOnly, Refused
 from orderstate.store.lock import WriterLock
+from orderstate.store.sqlite import Transaction
 
 
 @pytest.fixture
@@ -89,6 +91,35 @@ def test_a_timeout_of_nothing_does_not_wait(stocked: World) -> None:
         engine.place({"MUG": 1}, DENVER)
     settled()
     assert engine.place({"MUG": 1}, DENVER).order == "1001"
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_who_would_wait_for_a_transaction_of_its_own_thread_is_told_so_at_once(opened: bool, stocked: World) -> None:
+    second = stocked.another()
+    if opened:
+        second.receive("DEN", "MUG", 1)
+    with stocked.engine.unit():
+        for engine in (second, stocked.engine):
+            with pytest.raises(Refused, match="open in the same thread") as caught:
+                engine.place({"MUG": 1}, DENVER)
+            assert caught.value.code == "inside_transaction"
+        assert held(f"{stocked.path}-lock"), "the transaction outside still has it"
+        second.close()
+    assert not held(f"{stocked.path}-lock")
+    assert second.place({"MUG": 1}, DENVER).order == "1001"
+
+
+def test_a_lock_that_another_thread_let_go_of_is_not_held_here(tmp_path: Path) -> None:
+    first, second = WriterLock(str(tmp_path / "lock"), 0), WriterLock(str(tmp_path / "lock"), 0)
+    first.acquire()
+    assert second.held_here()
+    assert not WriterLock(str(tmp_path / "other"), 0).held_here()
+    thread = threading.Thread(target=first.release)
+    thread.start()
+    thread.join()
+    assert not second.held_here()
+    first.close()
+    second.close()
 
 
 def test_a_whole_stream_of_commands_stops_at_a_lock_with_nothing_changed(stocked: World) -> None:
@@ -234,11 +265,12 @@ def test_closing_waits_for_the_writer_lock(stocked: World) -> None:
     engine = Engine.open(stocked.path)
     engine.place({"MUG": 1}, DENVER)
     lock = WriterLock(f"{stocked.path}-lock", 10)
-    lock.acquire()
-    closed = threading.Event()
+    taken, closed = threading.Event(), threading.Event()
     seen = []
 
     def let_go() -> None:
+        lock.acquire()
+        taken.set()
         while not closed.is_set() and "orderstate-writer-lock" not in {t.name for t in threading.enumerate()}:
             closed.wait(0.001)
         seen.append((closed.is_set(), Path(f"{stocked.path}-wal").exists()))
@@ -246,6 +278,7 @@ def test_closing_waits_for_the_writer_lock(stocked: World) -> None:
 
     releasing = threading.Thread(target=let_go)
     releasing.start()
+    taken.wait()
     engine.close()
     closed.set()
     releasing.join()
@@ -412,6 +445,46 @@ def test_an_engine_of_another_thread_is_refused_with_nothing_changed(stocked: Wo
         thread.join()
     assert [type(error) for error in caught] == [Conflict, Conflict]
     assert stocked.another(timeout=0.1).tie("1001").state == "inventory_tied"
+
+
+class Failing(sqlite3.OperationalError):
+    """As SQLite says on a file system that has no word of its own for a full disk."""
+
+    sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+
+
+@pytest.mark.parametrize(
+    ("blocks", "number", "code"),
+    [
+        (0, sqlite3.SQLITE_IOERR_WRITE, "disk_full"),
+        (0, sqlite3.SQLITE_IOERR_SHMSIZE, "disk_full"),
+        (0, sqlite3.SQLITE_IOERR_READ, "damaged"),
+        (1000, sqlite3.SQLITE_IOERR_WRITE, "damaged"),
+    ],
+)
+def test_what_cannot_be_written_where_there_is_no_room_is_a_full_disk(
+    blocks: int, number: int, code: str, stocked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=blocks, f_frsize=4096))
+    monkeypatch.setattr(Failing, "sqlite_errorcode", number)
+    with pytest.raises(OrderstateError) as caught, stocked.engine.store.write():
+        raise Failing("disk I/O error")
+    assert (caught.value.code, caught.value.about) == (code, str(stocked.path))
+
+
+@pytest.mark.parametrize(("blocks", "code"), [(0, "disk_full"), (1000, "transaction_lost")])
+def test_a_transaction_that_sqlite_gave_up_for_want_of_room_says_so(
+    blocks: int, code: str, stocked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=blocks, f_frsize=4096))
+
+    def lose(tx: Transaction) -> None:
+        tx.execute("ROLLBACK")
+        raise Failing("disk I/O error")
+
+    with pytest.raises(Damaged) as caught, stocked.engine.store.write() as tx, tx.savepoint():
+        lose(tx)
+    assert (caught.value.code, caught.value.about) == (code, str(stocked.path))
 
 
 @pytest.mark.parametrize("batch", [1, 7, 400])

@@ -335,6 +335,32 @@ def test_a_database_may_have_any_name(name: str, template: Path, tmp_path: Path)
     assert {p.name for p in tmp_path.iterdir()} == {name, f"{name}-lock"}
 
 
+def test_a_relative_path_stays_the_same_database_wherever_the_program_goes(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(database.parent)
+    with Engine.open(database.name) as engine:
+        monkeypatch.chdir(elsewhere)
+        engine.add_facility("DEN", country="US")
+        engine.store.another().close()
+        assert [f.code for f in engine.facilities()] == ["DEN"]
+        assert (engine.store.path, engine.store.named) == (database, Path(database.name))
+    assert list(elsewhere.iterdir()) == []
+    with Engine.open(database) as again:
+        assert [f.code for f in again.facilities()] == ["DEN"]
+
+
+def test_errors_name_a_database_as_its_user_did(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(database.parent)
+    Path(f"{database}-lock").mkdir()  # what cannot be opened, also by root
+    with Engine.open(database.name) as engine, pytest.raises(ReadOnly) as caught:
+        engine.add_facility("DEN", country="US")
+    assert caught.value.sentence.startswith(f"the writer lock {database.name}-lock cannot be opened")
+    assert caught.value.about == str(database)
+
+
 def test_too_old_a_sqlite_is_not_installed(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
     with pytest.raises(NotInstalled, match="too old"):

@@ -134,6 +134,26 @@ def test_a_collector_that_refuses_costs_one_line(shop: Path, collector: Collecto
     assert json.loads(done.stdout)["order"] == "1001"
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"OTEL_EXPORTER_OTLP_HEADERS": "authorization: Bearer TPASS1"},
+        {"OTEL_EXPORTER_OTLP_HEADERS": "bad header TPASS1"},
+        {"OTEL_EXPORTER_OTLP_TRACES_HEADERS": "api-key: x-TPASS1,other=1"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1/?k=TPASS1"},
+        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://tu:TPASS1@127.0.0.1:1/x?k=TPASS1&l=%54PASS1"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "bogus://tu:TPASS1@h"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://tu:TPASS1@[bad"},
+    ],
+)
+def test_what_a_collector_is_logged_in_to_with_is_not_shown(shop: Path, more: dict[str, str]) -> None:
+    done = run(shop, *PLACE, **{"OTEL_EXPORTER_OTLP_ENDPOINT": nobody(), **more}, ORDERSTATE_TELEMETRY="otlp")
+    said = [line for line in done.stderr.splitlines() if line.startswith("telemetry: ")]
+    assert (done.returncode, len(said)) == (0, 1), done.stderr
+    assert "PASS1" not in done.stderr
+    assert "tu:" not in done.stderr
+
+
 def test_nobody_waits_for_a_collector_that_does_not_answer(shop: Path, collector: Collector) -> None:
     collector.hold = threading.Event()
     done = run(shop, *PLACE, **otlp(collector, OTEL_EXPORTER_OTLP_TIMEOUT="3600"))

@@ -30,6 +30,11 @@ PORTS = {
     "https": 443,
 }
 
+WEB = ("http", "https")
+_LISTS = ("nats", "kafka", "amqp", "amqps")
+"""Schemes that take several hosts."""
+
+_SLIP = re.compile(rf"({'|'.join([*PORTS, 'file'])}):(?!//)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
 _YES, _NO = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
 
@@ -45,6 +50,8 @@ class Address:
     path: tuple[str, ...]
     query: str = field(repr=False)
     options: Mapping[str, str]
+    lone: bool = False
+    """The user stands in the URL without a password, where some write a token: it is not shown."""
 
     @property
     def server(self) -> str:
@@ -95,11 +102,16 @@ class Address:
         return tuple(plain(name, part) for part in self.options.get(name, default).split(",") if part)
 
     def clean(self, error: BaseException | str) -> str:
-        """What an error says, without the password in any form in which a client might repeat it."""
+        """What an error says, without the password in any form in which a client might repeat it.
+
+        Nor with the query of a web address, which may hold a secret of the receiver.
+        """
         text = error if isinstance(error, str) else str(error) or type(error).__name__
-        for secret in {self.password, quote(self.password or "", safe="")}:
-            if secret:
-                text = text.replace(secret, "***")
+        secrets = {self.password, self.user if self.lone else None, self.query if self.scheme in WEB else None}
+        known = [secret for secret in secrets if secret]
+        # The longest first: a short one may be a part of it.
+        for secret in sorted({*known, *(quote(secret, safe="") for secret in known)}, key=len, reverse=True):
+            text = text.replace(secret, "***")
         return re.sub(r"^\[Errno -?\d+\] ", "", text.strip()).rstrip(".")
 
 
@@ -109,26 +121,54 @@ def parsed(url: str) -> Address:
     scheme = scheme.casefold()
     if scheme not in PORTS:
         known = [f"{name}://" for name in PORTS]
-        raise NotFound.named("broker", f"{scheme}://", known, hint=f"known: {', '.join(known)}, a FILE, or -")
+        # Nothing behind a colon: that could be a login.
+        raise NotFound.named(
+            "broker", f"{scheme.partition(':')[0]}://", known, hint=f"known: {', '.join(known)}, a FILE, or -"
+        )
+    form = f"a URL as {scheme}://HOST[:PORT]{'[,HOST...]' if scheme in _LISTS else ''}/NAME"
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         login, _, where = parts.netloc.rpartition("@")
         hosts = tuple(_host(one, PORTS[scheme]) for one in where.split(",") if one)
     except ValueError:
         hosts = ()
-    if not hosts:
-        raise InvalidInput("broker", f"{scheme}://...", f"a URL as {scheme}://HOST[:PORT][,HOST...]/NAME")
-    user, separator, password = login.partition(":")
-    web = scheme.startswith("http")
+    if not hosts or (len(hosts) > 1 and scheme not in _LISTS):
+        raise InvalidInput("broker", f"{scheme}://...", form)
+    if scheme in _LISTS and "," in login:
+        one = f"{scheme}://USER:PASSWORD@HOST,HOST/NAME"
+        hint = "in a user or a password, a comma is written %2C, and @ is written %40"
+        raise InvalidInput("broker", f"{scheme}://...", f"a URL with one login for all hosts, as {one}", hint=hint)
+    user, password, lone = _login(scheme, login)
     return Address(
         scheme,
         hosts,
-        unquote(user) or None,
-        unquote(password) if separator else os.environ.get(PASSWORD) or None,
+        user,
+        password,
         tuple(unquote(part) for part in parts.path.split("/")[1:]),
         parts.query,
-        dict(parse_qsl(parts.fragment if web else parts.query, keep_blank_values=True)),
+        dict(parse_qsl(parts.fragment if scheme in WEB else parts.query, keep_blank_values=True)),
+        lone,
     )
+
+
+def _login(scheme: str, login: str) -> tuple[str | None, str | None, bool]:
+    """User, password, and whether the user stands there alone. Raises InvalidInput."""
+    first, separator, second = login.partition(":")
+    user, given = unquote(first) or None, os.environ.get(PASSWORD) or None
+    if separator:
+        return user, unquote(second), False
+    lone = user is not None and scheme not in ("kafka", "amqp", "amqps")
+    if lone and given is None:
+        if scheme == "nats":  # its usual form of a token
+            return None, user, False
+        if scheme.startswith("redis"):
+            raise InvalidInput(
+                "broker",
+                f"{scheme}://...",
+                f"a URL with a user and a password, as {scheme}://USER:PASSWORD@HOST or {scheme}://:PASSWORD@HOST",
+                hint=f"the password may also stand in the environment, as {PASSWORD}",
+            )
+    return user, given, lone
 
 
 def plain(what: str, name: str) -> str:
@@ -139,7 +179,15 @@ def plain(what: str, name: str) -> str:
 
 
 def is_url(url: str) -> bool:
-    """Whether it is no FILE and no `-`."""
+    """Whether it is no FILE and no `-`. Raises InvalidInput for what would be a FILE by a slip, password and all."""
+    if slip := _SLIP.match(url):
+        scheme = slip[1].casefold()
+        raise InvalidInput(
+            "broker",
+            f"{scheme}:...",
+            f"a URL: it begins with {scheme}://",
+            hint=f"a file of that name is ./{scheme}:...",
+        )
     return "://" in url and not url.startswith("file://")
 
 
@@ -155,7 +203,10 @@ def down(address: Address, name: str, error: BaseException | str) -> Later:
 
 def login_refused(address: Address, name: str) -> Never:
     """The broker does not know this user, or not with this password."""
-    who = f"user {address.user!r}" if address.user else "us without a user"
+    if address.user is not None and not address.lone:
+        who = f"user {address.user!r}"
+    else:
+        who = "the login" if address.password else "us without a user"
     return Never(f"{name} refused {who}: check the user, and the password in the URL or in {PASSWORD}")
 
 

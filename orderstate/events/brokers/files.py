@@ -1,16 +1,13 @@
-"""A FILE of NDJSON, one event a line, and standard input and output, as if they were brokers."""
+"""A FILE of NDJSON, one event a line, as if it were a broker."""
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
-import json
 import os
-import select
 import stat
-import sys
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,38 +15,18 @@ from time import monotonic, sleep
 from typing import Self
 
 from orderstate.events.brokers.backlog import Backlog
+from orderstate.events.brokers.lines import CHUNK, Lines, begins_as_ours, is_event, key_of, one_line, said, write_all
 from orderstate.events.brokers.message import NOTHING, Failure, Message, Received
 from orderstate.events.outcomes import Later, Never
 
 _LOOK_AGAIN = 0.1
 """Seconds between two looks at a file that may grow: no file system tells us by itself on every platform."""
 
-_CHUNK = 1 << 20
-
 _TAIL = 4096
 """Bytes before a place in a file by which we recognise that it is the file in which we stopped."""
 
 _OPENINGS = 3
 """How often one call of publish opens a file that is moved away each time, before it leaves it for a while."""
-
-
-def one_line(body: bytes) -> bytes:
-    """The JSON document on one line: line ends may stand between its parts only, as JSON has none inside strings."""
-    return b" ".join(body.splitlines()).strip() + b"\n"
-
-
-def key_of(line: bytes) -> str:
-    """The partition key of a CloudEvents document, else its subject; "" where it cannot be read."""
-    try:
-        found = json.loads(line)
-        return str(found.get("partitionkey") or found.get("subject") or "")
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-
-
-def said(error: OSError) -> str:
-    """Why, in the system's words."""
-    return error.strerror or str(error)
 
 
 class FileSink:
@@ -113,7 +90,7 @@ class FileSink:
             return False
         end = os.fstat(file).st_size
         try:
-            _write(partial(os.write, file), data)
+            write_all(partial(os.write, file), data)
             os.fsync(file)
         except OSError:
             # What was written of them was not confirmed and comes again: it must not stand there twice.
@@ -122,6 +99,24 @@ class FileSink:
             raise
         return _named(self._path, file)
 
+    def _mend(self, file: int) -> None:
+        """Take a last line without an end for one that was never confirmed, and comes again: cut it off.
+
+        What is not ours is neither cut nor written behind: raises Never.
+        """
+        size = os.fstat(file).st_size
+        line, end = _ending(file, size)
+        rest = os.pread(file, size - end, end)
+        if not (is_event(line) if line is not None else not rest or begins_as_ours(rest)):
+            raise Never(
+                f"{self.name} holds something else: its last line is no event, and nothing was changed; "
+                "name a new file, or one that relay has written"
+            )
+        if is_event(rest):  # all that it lacks is its line end: whoever wrote it, it says something
+            write_all(partial(os.write, file), b"\n")
+        elif rest:
+            os.ftruncate(file, end)
+
     def _opened(self) -> int:
         """A descriptor that only we write to, behind the last whole line. Raises OSError, Never."""
         file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -129,7 +124,7 @@ class FileSink:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise Never(f"{self.name} is no regular file, so that nothing can be confirmed: name a file, or -")
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _mend(file)
+            self._mend(file)
             os.fsync(file)
             folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -140,36 +135,6 @@ class FileSink:
             os.close(file)
             raise
         return file
-
-
-class StandardSink:
-    """Writes to standard output: confirmed when it was taken from us, which a pipe does before anybody reads it."""
-
-    name = "-"
-
-    def open(self) -> None:
-        if sys.stdout is None:  # the caller closed it
-            raise Later(f"standard output cannot be written: {os.strerror(errno.EBADF)}", counts=False)
-
-    def publish(self, messages: Sequence[Message]) -> list[Failure | None]:
-        try:
-            self.open()
-            _write(sys.stdout.buffer.write, b"".join(one_line(message.body) for message in messages))
-            sys.stdout.buffer.flush()
-        except Later as error:
-            return [error] * len(messages)
-        except OSError as error:
-            return [Later(f"standard output cannot be written: {said(error)}", counts=False)] * len(messages)
-        return [None] * len(messages)
-
-    def close(self) -> None:
-        """It is not ours to close."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 class FileSource:
@@ -185,12 +150,14 @@ class FileSource:
         self._path = path
         self._position = path.with_name(f"{path.name}.{group}.position")
         self._file: int | None = None
-        self._text = b""
-        """What we know of the file around the place where we are: up to _TAIL bytes before it, and a line begun."""
-        self._first = 0
-        """Where `_text` stands in the file."""
-        self._read = self._kept = 0
-        """Where the first line begins that was not read whole; the place that is written down."""
+        self._lines = Lines()
+        self._tail = b""
+        """What stands before the place where reading goes on: up to _TAIL bytes of it."""
+        self._at = self._read = self._kept = 0
+        """Where reading goes on; where the first line begins that was not read whole; the place written down."""
+        self._before: tuple[bytes, int] = b"", 0
+        """A text, and the place in it that is `_read`."""
+        self.taken = 0
         self._backlog: Backlog[tuple[bytes, int]] = Backlog()
         """Each line with a text and its place in that, before which stands what stood before it in the file."""
 
@@ -198,11 +165,19 @@ class FileSource:
     def name(self) -> str:
         return str(self._path)
 
+    @property
+    def begun(self) -> int:
+        """As `Source.begun`."""
+        return self._lines.begun
+
     def open(self) -> None:
         if self._file is not None:
             return
         try:
-            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            if not stat.S_ISREG(self._path.stat().st_mode):
+                raise Never(f"{self.name} is no regular file: name a file, or - for standard input")
+            # Nor would a pipe that took its place hold us up here.
+            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
                 place, before = _place_in(self._position, file)
             except BaseException:
@@ -212,8 +187,9 @@ class FileSource:
             raise Later(f"{self.name} cannot be read: {said(error)}", counts=False) from error
         except OSError as error:
             raise Never(f"{self.name} cannot be read: {said(error)}") from error
-        self._file, self._text, self._first = file, before, place - len(before)
-        self._kept = self._read = place
+        self._file, self._lines = file, Lines()
+        self._tail, self._before = before, (before, len(before))
+        self._at = self._read = self._kept = place
 
     def receive(self, most: int, wait: float) -> list[Received]:
         self.open()
@@ -221,9 +197,10 @@ class FileSource:
             self._keep()
             until = monotonic() + wait
             while not self._backlog.waiting:
-                if not self._fetch():
-                    if monotonic() >= until:
-                        break
+                more = self._fetch()
+                if monotonic() >= until:  # also while there is more, which may be a line that does not end
+                    break
+                if not more:
                     sleep(min(_LOOK_AGAIN, max(0.0, until - monotonic())))
         except OSError as error:
             raise Later(f"{self.name} cannot be read: {said(error)}", counts=False) from error
@@ -253,20 +230,17 @@ class FileSource:
         assert file is not None
         # Asked before we read: what was confirmed in our file before it was moved away is then found by reading.
         named = _named(self._path, file, gone=True)
-        known = self._text[-_TAIL:]
-        found = os.pread(file, len(known) + _CHUNK, self._first + len(self._text) - len(known))
+        known = self._tail
+        found = os.pread(file, len(known) + CHUNK, self._at - len(known))
         if not found.startswith(known) or (found == known and not named):
             return self._anew()
-        text = self._text + found[len(known) :]
-        start = self._read - self._first
-        *lines, _ = text[start:].split(b"\n")
-        for line in lines:
-            if line.strip():
-                self._backlog.add((self._first + start,), (text, start), line, key_of(line), NOTHING)
-            start += len(line) + 1
-        self._read = self._first + start
-        cut = max(0, start - _TAIL)
-        self._text, self._first = text[cut:], self._first + cut
+        first, start = self._at - len(known), len(known)
+        for line, end in self._lines.ended(found, start):
+            if line:
+                self._backlog.add((self._read,), self._before, line, key_of(line), NOTHING)
+            self._read, self._before = first + end, (found, end)
+        self._at, self._tail = first + len(found), found[-_TAIL:]
+        self.taken += len(found) - len(known)
         return found != known
 
     def _anew(self) -> bool:
@@ -282,104 +256,41 @@ class FileSource:
         self._backlog.settled()
         oldest = min(self._backlog.held, default=None)
         if oldest is None:
-            place, (text, end) = self._read, (self._text, self._read - self._first)
+            place, (text, end) = self._read, self._before
         else:
             place, (text, end) = oldest[0], self._backlog.held[oldest].token
         if place == self._kept:
             return
         # Of what we have read and not of what stands there now: it may have been replaced meanwhile.
         mark = _mark(text[max(0, end - _TAIL) : end])
-        fresh = self._position.with_name(self._position.name + ".new")
-        fresh.write_text(f"{place} {mark}\n", encoding="ascii")
-        with fresh.open("rb") as written:
-            os.fsync(written.fileno())
-        fresh.replace(self._position)
+        # Of a name of its own: others of the group may be keeping theirs.
+        fresh = self._position.with_name(f"{self._position.name}.{uuid.uuid4().hex}.new")
+        try:
+            with fresh.open("x", encoding="ascii") as file:
+                file.write(f"{place} {mark}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._position)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
         self._kept = place
 
 
-class StandardSource:
-    """Reads lines from standard input. It cannot be read twice: what was not done when we stop is lost to us."""
-
-    name = "-"
-
-    def __init__(self, file: int | None = None) -> None:
-        self._file = file
-        self._rest = b""
-        self._end = False
-        self._number = 0
-        self._backlog: Backlog[int] = Backlog()
-
-    @property
-    def ended(self) -> bool:
-        return self._end and not self._backlog.held
-
-    def open(self) -> None:
-        if self._file is None:
-            if sys.stdin is None:  # the caller closed it
-                raise Never(f"standard input cannot be read: {os.strerror(errno.EBADF)}")
-            self._file = sys.stdin.fileno()
-
-    def receive(self, most: int, wait: float) -> list[Received]:
-        self.open()
-        self._backlog.settled()
-        until = monotonic() + wait
-        try:
-            while not self._backlog.waiting and not self._end and self._fetch(max(0.0, until - monotonic())):
-                pass
-        except OSError as error:
-            raise Later(f"standard input cannot be read: {said(error)}", counts=False) from error
-        return self._backlog.take(most)
-
-    def close(self) -> None:
-        """It is not ours to close."""
-        self._backlog.clear()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def _fetch(self, wait: float) -> bool:
-        """Read what is there; False where nothing came in time."""
-        assert self._file is not None
-        if not select.select([self._file], [], [], wait)[0]:
-            return False
-        data = os.read(self._file, _CHUNK)
-        self._end = not data
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if self._end and self._rest:
-            lines, self._rest = [*lines, self._rest], b""
-        for line in lines:
-            self._number += 1
-            if line.strip():
-                self._backlog.add((self._number,), self._number, line, key_of(line), NOTHING)
-        return True
-
-
-def _write(write: Callable[[memoryview], int | None], data: bytes) -> None:
-    """Write all of it: what writes without a buffer (under PYTHONUNBUFFERED stdout too) may take a part only."""
-    view = memoryview(data)
-    while view:
-        taken = write(view)
-        if taken is None:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        view = view[taken:]
-
-
-def _mend(file: int) -> None:
-    """Cut a last line off that has no end: it was never confirmed, and comes again."""
-    size = end = os.fstat(file).st_size
-    while end > 0:
-        start = max(0, end - _CHUNK)
-        cut = os.pread(file, end - start, start).rfind(b"\n")
-        if cut >= 0:
-            end = start + cut + 1
-            break
-        end = start
-    if end != size:
-        os.ftruncate(file, end)
+def _ending(file: int, size: int) -> tuple[bytes | None, int]:
+    """The last whole line that is not blank, if there is one, and the place behind the last line end."""
+    length = _TAIL
+    while True:
+        start = max(0, size - length)
+        text = os.pread(file, size - start, start)
+        cut = text.rfind(b"\n") + 1
+        whole = text[:cut].rstrip()
+        before = whole.rfind(b"\n") + 1
+        if whole and (before or not start):
+            return whole[before:], start + cut
+        if not start:
+            return None, cut
+        length *= 16
 
 
 def _named(path: Path, file: int, gone: bool = False) -> bool:

@@ -219,6 +219,7 @@ class KafkaSource(_Connected):
     """Consumes in a group; a partition's position is committed up to the first message that is not done."""
 
     ended = False
+    taken = begun = 0
 
     def __init__(self, address: Address, group: str) -> None:
         super().__init__(address)

@@ -29,6 +29,23 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
+LARGEST = 1_048_576
+"""Bytes of a message that are read at most."""
+
+
+class Cut(bytes):
+    """The first bytes of a body that has more of them than are read at most; `size` and `digest` are of all of it."""
+
+    size: int
+    digest: str
+    """SHA-256, hexadecimal."""
+
+    def __new__(cls, kept: bytes, size: int, digest: str) -> Self:
+        """Keep the beginning, with what the whole came to."""
+        found = super().__new__(cls, kept)
+        found.size, found.digest = size, digest
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -50,8 +67,9 @@ class Message:
 class Received:
     """One message that came in, whoever wrote it: nothing about `body` is known.
 
-    `key` is the partition key, "" where the sender gave none. `headers` have lower-case names. Say exactly one of
-    `done` (after the commit) and `again`; a message of which nothing was said comes again after a crash or `close`.
+    It is `Cut` where a source did not keep the whole. `key` is the partition key, "" where the sender gave none.
+    `headers` have lower-case names. Say exactly one of `done` (after the commit) and `again`; a message of which
+    nothing was said comes again after a crash or `close`.
     """
 
     body: bytes
@@ -111,6 +129,17 @@ class Source(Protocol):
     @property
     def ended(self) -> bool:
         """Whether nothing can come any more: the end of standard input. Never so for a broker."""
+
+    @property
+    def taken(self) -> int:
+        """Bytes that were read so far. It grows while one long line arrives, of which `receive` can hand out nothing.
+
+        Always 0 for a broker, which hands out whole messages.
+        """
+
+    @property
+    def begun(self) -> int:
+        """Bytes of a last line that has no end yet, and so was not handed out; after `close` too. 0 for a broker."""
 
     def open(self) -> None:
         """Connect; make or verify stream, consumer or group. Raises Later and Never as `Sink.open` does."""

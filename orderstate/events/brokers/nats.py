@@ -151,8 +151,24 @@ class _Connected(OnLoop):
         if wrong:
             raise Never(f"{self.name}: the stream {wrong}")
 
-    def _told(self, error: BaseException) -> Later | Never:
-        """The verdict on an error that says nothing about a single message."""
+    async def _gone(self, *errors: BaseException | None) -> bool:
+        """Whether one of these came because the stream is not there any more: nobody answers for it then."""
+        from nats.errors import Error, NoRespondersError
+        from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+        if not any(isinstance(error, NoStreamResponseError | NoRespondersError | APIError) for error in errors):
+            return False
+        assert self._js is not None
+        try:
+            await self._js.stream_info(self._stream)
+        except NotFoundError:
+            return True
+        except (TimeoutError, Error, OSError):  # it is not the stream alone
+            return False
+        return False
+
+    def _told(self, error: BaseException, gone: bool = False) -> Later | Never:
+        """The verdict on an error that says nothing about a single message; `gone`: the stream is."""
         from nats import errors
         from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
 
@@ -166,6 +182,8 @@ class _Connected(OnLoop):
         secure = (errors.SecureConnWantedError, errors.SecureConnRequiredError, errors.SecureConnFailedError)
         if isinstance(why, secure) or "tls" in text:
             return tls_failed(self._address, self.name, why)
+        if gone:
+            return Later(f"{self.name}: the stream is not there any more", counts=False)
         if isinstance(error, ServiceUnavailableError | NoStreamResponseError):
             return Later(
                 f"{self.name}: JetStream does not answer: is it switched on, and has it a leader?", counts=False
@@ -198,7 +216,8 @@ class NatsSink(_Connected):
         await asyncio.wait({everything, lost}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
         lost.cancel()
         everything.cancel()
-        found = [self._verdict(task) for task in sent]
+        gone = await self._gone(*(task.exception() for task in sent if task.done()))
+        found = [self._verdict(task, gone) for task in sent]
         await asyncio.gather(*sent, lost, everything, return_exceptions=True)
         if any(isinstance(answer, Later) and not answer.counts for answer in found):
             await self._closed()  # the next call looks anew for a server and for the stream
@@ -213,7 +232,7 @@ class NatsSink(_Connected):
         future = await self._js.publish_async(subject, message.body, stream=self._stream, headers=headers)
         await future  # a duplicate is as good as stored: the server has it from an earlier time
 
-    def _verdict(self, task: asyncio.Task[None]) -> Failure | None:
+    def _verdict(self, task: asyncio.Task[None], gone: bool) -> Failure | None:
         from nats.errors import MaxPayloadError
         from nats.js.errors import APIError
 
@@ -230,7 +249,7 @@ class NatsSink(_Connected):
             return Never(f"it is larger than the {most} bytes that {self.name} takes")
         if isinstance(error, APIError) and error.err_code in _TOO_LARGE + _REJECTED:
             return Never(f"{self.name}: {self._address.clean(error.description or str(error))}")
-        told = self._told(error)
+        told = self._told(error, gone)
         return Later(told.reason, counts=False)
 
 
@@ -238,6 +257,7 @@ class NatsSource(_Connected):
     """Fetches in the name of a durable consumer."""
 
     ended = False
+    taken = begun = 0
 
     def __init__(self, address: Address, group: str) -> None:
         super().__init__(address)
@@ -259,7 +279,7 @@ class NatsSource(_Connected):
         try:
             self._loop.run(self._fetched(monotonic() + wait))
         except (TimeoutError, Error, OSError) as error:
-            told = self._told(error)
+            told = self._told(error, self._loop.run(self._gone(error)))
             self._loop.run(self._closed())
             raise told from error
         return [] if self._owed else self._backlog.take(most)

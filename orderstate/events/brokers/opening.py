@@ -30,7 +30,8 @@ def sink(url: str) -> Sink:
     Raises NotFound for an unknown scheme or option, InvalidInput for what cannot be read; neither shows credentials.
     """
     if not is_url(url):
-        from orderstate.events.brokers.files import FileSink, StandardSink
+        from orderstate.events.brokers.files import FileSink
+        from orderstate.events.brokers.standard import StandardSink
 
         found: Sink = StandardSink() if url == STANDARD else FileSink(file_of(url))
         return found
@@ -45,7 +46,8 @@ def source(url: str, group: str = NAME) -> Source:
     """
     plain("group", group)
     if not is_url(url):
-        from orderstate.events.brokers.files import FileSource, StandardSource
+        from orderstate.events.brokers.files import FileSource
+        from orderstate.events.brokers.standard import StandardSource
 
         found: Source = StandardSource() if url == STANDARD else FileSource(file_of(url), group)
         return found

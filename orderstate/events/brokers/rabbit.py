@@ -204,6 +204,8 @@ class _Connected(OnLoop):
             return Never(f"{self.name}: {text}")
         if isinstance(error, asyncio.TimeoutError):
             return down(self._address, self.name, f"no answer within {self._timeout:g} s")
+        if isinstance(error, exceptions.ChannelInvalidStateError) or " at 0x" in text:  # its objects, not words
+            return down(self._address, self.name, "the connection was lost")
         return down(self._address, self.name, error)
 
 
@@ -278,6 +280,7 @@ class RabbitSource(_Connected):
     """Consumes the queue of its group; at most `prefetch` are with us unacknowledged."""
 
     ended = False
+    taken = begun = 0
 
     def __init__(self, address: Address, group: str) -> None:
         super().__init__(address)

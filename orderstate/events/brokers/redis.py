@@ -211,6 +211,7 @@ class RedisSource(_Connected):
     """XREADGROUP in the name of the group, by one reader at a time: a group alone keeps no order among several."""
 
     ended = False
+    taken = begun = 0
 
     def __init__(self, address: Address, group: str) -> None:
         super().__init__(address)

@@ -13,11 +13,13 @@ import threading
 from base64 import b64encode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from time import time
 from typing import Self
 
 from orderstate.events.brokers.address import TLS, Address, down, tls, tls_failed
 from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Sink
+from orderstate.events.notify.timed import TimedConnection, within
 from orderstate.events.notify.webhook import SECRET, secrets, signature
 from orderstate.events.outcomes import Later, Never
 
@@ -29,7 +31,40 @@ _MENDABLE = (401, 403, 404, 410)
 
 _GONE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
 _LONGEST_ANSWER = 65_536
+_FEW = 4
+"""Messages in a row that a receiver leaves without an answer at least, before the rest of a wave is not tried."""
+
+_MARK = 16
+"""Hexadecimal digits of the hash by which a query is known."""
+
 _LONGEST_WAIT = 86_400.0
+
+
+class _Wave:
+    """What its messages have in common: once the receiver was silent for `most` in a row, the others do not wait too.
+
+    One alone proves nothing: it may be the one that the receiver cannot bear.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._gate = threading.Lock()
+        self._most = most
+        self._vain = 0
+        self._last: Later | None = None
+
+    def over(self) -> Later | None:
+        """Why the next one need not be tried."""
+        with self._gate:
+            return self._last if self._vain >= self._most else None
+
+    def answered(self) -> None:
+        with self._gate:
+            self._vain = 0
+
+    def silent(self, verdict: Later) -> Later:
+        with self._gate:
+            self._vain, self._last = self._vain + 1, verdict
+        return verdict
 
 
 class WebSink:
@@ -42,12 +77,14 @@ class WebSink:
         self._together = address.count("together", 8, most=64)
         self._tls = tls(address) if address.scheme == "https" else None
         path = "/" + "/".join(address.path)
-        self.name = f"{address.server}{path}"
+        # Two addresses that differ in their queries are two receivers; what stands in one may be a secret.
+        mark = f"?sha256={sha256(address.query.encode()).hexdigest()[:_MARK]}" if address.query else ""
+        self.name = f"{address.server}{path}{mark}"
         self._target = re.sub(r"[^!-~]", _quoted, path) + (f"?{address.query}" if address.query else "")
         self._keys: tuple[bytes, ...] = ()
         self._pool: ThreadPoolExecutor | None = None
         self._own = threading.local()
-        self._connections: list[http.client.HTTPConnection] = []
+        self._connections: list[TimedConnection] = []
 
     def open(self) -> None:
         """Read the secret; that somebody listens shows with the first event. Raises InvalidInput for a bad secret."""
@@ -59,7 +96,8 @@ class WebSink:
         """As `Sink.publish`; any answer from 200 to 299 confirms."""
         self.open()
         assert self._pool is not None
-        return list(self._pool.map(self._posted, messages))
+        wave = _Wave(max(self._together, _FEW))
+        return list(self._pool.map(lambda message: self._posted(message, wave), messages))
 
     def close(self) -> None:
         """Let go of the connections. Safe to call twice."""
@@ -77,27 +115,35 @@ class WebSink:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _posted(self, message: Message) -> Failure | None:
+    def _posted(self, message: Message, wave: _Wave) -> Failure | None:
         """The verdict on one; a second try where a connection that was kept turns out to be gone."""
+        if (over := wave.over()) is not None:
+            return over
+        try:
+            with within(self._timeout):
+                verdict = self._tried(message)
+        except ssl.SSLError as error:
+            return wave.silent(Later(tls_failed(self._address, self.name, error).reason, counts=False))
+        except TimeoutError:
+            return wave.silent(Later(f"{self.name} does not answer within {self._timeout:g} s", counts=False))
+        except (OSError, http.client.HTTPException) as error:
+            return wave.silent(down(self._address, self.name, error))
+        wave.answered()
+        return verdict
+
+    def _tried(self, message: Message) -> Failure | None:
         kept = getattr(self._own, "connection", None) is not None
         try:
-            try:
-                return self._exchange(message)
-            except _GONE:
-                if not kept:
-                    raise
-                return self._exchange(message)
-        except ssl.SSLError as error:
-            return Later(tls_failed(self._address, self.name, error).reason, counts=False)
-        except TimeoutError:
-            return Later(f"{self.name} does not answer within {self._timeout:g} s", counts=False)
-        except (OSError, http.client.HTTPException) as error:
-            return down(self._address, self.name, error)
+            return self._exchange(message)
+        except _GONE:
+            if not kept:
+                raise
+            return self._exchange(message)
 
     def _exchange(self, message: Message) -> Failure | None:
-        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        connection: TimedConnection | None = getattr(self._own, "connection", None)
         if connection is None:
-            connection = self._own.connection = self._connection()
+            connection = self._own.connection = TimedConnection(*self._address.hosts[0], self._tls)
             self._connections.append(connection)
         try:
             connection.request("POST", self._target, message.body, self._headers(message))
@@ -110,12 +156,6 @@ class WebSink:
             self._own.connection = None
             raise
         return None if 200 <= answer.status < 300 else self._refused(answer, said)
-
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = self._address.hosts[0]
-        if self._tls is None:
-            return http.client.HTTPConnection(host, port, timeout=self._timeout)
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
 
     def _headers(self, message: Message) -> dict[str, str]:
         # A dot separates the parts that are signed, so the id must have none; the body has the id as it is.

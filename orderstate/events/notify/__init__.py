@@ -15,7 +15,7 @@ from orderstate.lazily import named
 if TYPE_CHECKING:
     from orderstate.events.notify.channels import Channel, Channels, open_channels, tell
     from orderstate.events.notify.message import Message, Notice
-    from orderstate.events.notify.rendering import Checked, check, render
+    from orderstate.events.notify.rendering import Checked, check, render, silenced
 
 _HOME = {
     "Channel": "channels",
@@ -26,10 +26,22 @@ _HOME = {
     "check": "rendering",
     "open_channels": "channels",
     "render": "rendering",
+    "silenced": "rendering",
     "tell": "channels",
 }
 
-__all__ = ["Channel", "Channels", "Checked", "Message", "Notice", "check", "open_channels", "render", "tell"]
+__all__ = [
+    "Channel",
+    "Channels",
+    "Checked",
+    "Message",
+    "Notice",
+    "check",
+    "open_channels",
+    "render",
+    "silenced",
+    "tell",
+]
 
 
 __getattr__, __dir__ = named(__name__, _HOME)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from email.header import Header
 from email.message import EmailMessage
@@ -12,7 +11,7 @@ from typing import Self
 from orderstate.addresses import Mailbox, mailbox
 from orderstate.errors import InvalidInput
 from orderstate.events.notify.facts import line
-from orderstate.events.notify.message import Message, quoted
+from orderstate.events.notify.message import Message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Every server takes 7 bits; a long line is folded or encoded, never sent as it is.
@@ -60,36 +59,6 @@ def ascii_address(box: Mailbox) -> str:
     """The address with its domain in ASCII (IDNA); what stands before the sign may still not be."""
     local, _, domain = box.address.rpartition("@")
     return f"{local}@{domain.encode('idna').decode()}"
-
-
-def without_contact(words: str, message: Message) -> str:
-    """What a far side said, without the contact, which must be kept nowhere but on the order.
-
-    Its address, its name, and the whole as it was written: in any case, plain, percent-encoded or escaped as in JSON.
-    """
-    if not message.to or not message.to.strip():
-        return words
-    whole = message.to.strip()
-    to = recipient(message)
-    addresses = {whole} if to is None else {whole, to.address, ascii_address(to)}
-    found = [_any_spelling(secret) for secret in sorted(addresses, key=len, reverse=True)]
-    if to is not None and to.name:
-        # A short name is a part of many words; after %20 it begins one all the same.
-        found.append(rf"(?:(?<!\w)|(?<=%[0-9a-f]{{2}})){_any_spelling(to.name)}(?!\w)")
-    return re.sub("|".join(found), "(the contact)", words, flags=re.IGNORECASE)
-
-
-def _any_spelling(secret: str) -> str:
-    """A pattern for a text of which each sign may be written in several ways."""
-    return "".join("(?:" + "|".join(sorted(_spellings(sign), key=len, reverse=True)) + ")" for sign in secret)
-
-
-def _spellings(sign: str) -> set[str]:
-    spelled = {re.escape(sign)} | ({r"\+"} if sign == " " else {r"\\" + re.escape(sign)} if sign in '"\\' else set())
-    for one in {sign, sign.lower(), sign.upper()}:
-        spelled.add(quoted(one))
-        spelled.add("".join(rf"\\u{ord(each):04x}" for each in one))
-    return spelled
 
 
 class _Written(str):

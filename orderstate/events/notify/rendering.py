@@ -8,6 +8,7 @@ own.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -59,9 +60,25 @@ def _source(name: str, folder: Path | None) -> Path | None:
     if not _EVENT.fullmatch(name):
         return None
     for place in (folder, BUILT_IN):
-        if place is not None and (file := place / f"{name}.txt").is_file():
+        if place is not None and _there(file := place / f"{name}.txt"):
             return file if _text(file).strip() else None
     return None
+
+
+def _there(file: Path) -> bool:
+    """Whether a template is there. Raises Never for what has its name and is none: other words would be used then."""
+    if file.is_file():
+        return True
+    if os.path.lexists(file):
+        what = "a folder" if file.is_dir() else "no file" if file.exists() else "a link to a file that is not there"
+        raise Never(f"template {file} cannot be read: it is {what}")
+    return False
+
+
+def silenced(name: str, folder: Path) -> Path | None:
+    """The empty template by which a folder silences an event; None where it does not. Raises Never as `render`."""
+    file = folder / f"{name}.txt"
+    return file if _EVENT.fullmatch(name) and _there(file) and not _text(file).strip() else None
 
 
 def _message(notice: Notice, source: Path, folder: Path | None, values: Facts) -> Message:
@@ -77,7 +94,7 @@ def _message(notice: Notice, source: Path, folder: Path | None, values: Facts) -
         to=notice.order.contact,
         subject=subject,
         text=text.strip("\n") + "\n",
-        html=_rendered(markup, folder, values) if markup.is_file() else None,
+        html=_rendered(markup, folder, values) if _there(markup) else None,
         source=notice.source,
         event=event.id,
         type=event.type,
@@ -90,7 +107,7 @@ def _message(notice: Notice, source: Path, folder: Path | None, values: Facts) -
 def _rendered(file: Path, folder: Path | None, values: Mapping[str, Any]) -> str:
     def part(name: str) -> Template | None:
         for place in (folder, BUILT_IN):
-            if place is not None and (found := place / f"{name}{file.suffix}").is_file():
+            if place is not None and _there(found := place / f"{name}{file.suffix}"):
                 return _parsed(found)
         return None
 

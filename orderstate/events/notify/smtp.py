@@ -12,19 +12,25 @@ import ssl
 from contextlib import suppress
 
 from orderstate.addresses import STARTTLS, TLS, Mailbox, MailServer
-from orderstate.events.notify.mail import ascii_address, content, mail, recipient, without_contact
+from orderstate.events.notify.mail import ascii_address, content, mail, recipient
+from orderstate.events.notify.masking import without_contact
 from orderstate.events.notify.message import Message
+from orderstate.events.notify.timed import TimedSmtp, TimedSmtpTls, timed, within
 from orderstate.events.outcomes import Later, Never
 
 _LOGIN = (530, 534, 535, 538)
 """Answers that ask for a login, or for another one (RFC 4954)."""
 
+_GOODBYE = 2.0
+"""Seconds that a server may take to say goodbye."""
+
 
 class Smtp:
     """Sends mails. Not for several threads at once.
 
-    `password` is for `server.user`. TLS certificates are checked against the system's authorities, or those that the
-    environment names in SSL_CERT_FILE.
+    `password` is for `server.user`. `server.timeout` is what connecting may take, with greeting, TLS and login, and
+    what a mail may take, from its first command to the last answer. TLS certificates are checked against the system's
+    authorities, or those that the environment names in SSL_CERT_FILE.
     """
 
     name = "smtp"
@@ -43,9 +49,11 @@ class Smtp:
         to = recipient(message)
         if to is None:  # the contact itself must not be told: reasons are kept where it could not be erased
             raise Never(f"the contact of order {message.order} is no mail address")
-        client = self._connected()
+        with within(self._server.timeout):
+            client = self._connected()
         try:
-            self._hand_over(client, message, to)
+            with within(self._server.timeout):
+                self._hand_over(client, message, to)
         except BaseException:  # also Ctrl-C: half a conversation cannot be taken up again
             self._drop()
             raise
@@ -54,7 +62,7 @@ class Smtp:
         """Say goodbye. Safe to call twice."""
         client, self._client = self._client, None
         if client is not None:
-            with suppress(OSError):
+            with suppress(OSError), within(_GOODBYE):
                 client.quit()
 
     def _drop(self) -> None:
@@ -82,7 +90,7 @@ class Smtp:
         try:
             client = self._reached()
             if self._server.tls == STARTTLS:
-                client.starttls(context=ssl.create_default_context())
+                client.starttls(context=timed(ssl.create_default_context()))
             client.ehlo_or_helo_if_needed()
             if self._server.user:
                 client.login(self._server.user, self._password)
@@ -95,10 +103,10 @@ class Smtp:
     def _reached(self) -> smtplib.SMTP:
         # Our name in EHLO; smtplib would ask the DNS for one and may wait long for it.
         name = ascii_address(self._sender).rpartition("@")[2]
-        where, timeout = (self._server.host, self._server.port), self._server.timeout
+        where = self._server.host, self._server.port
         if self._server.tls == TLS:
-            return smtplib.SMTP_SSL(*where, name, timeout=timeout, context=ssl.create_default_context())
-        return smtplib.SMTP(*where, name, timeout=timeout)
+            return TimedSmtpTls(*where, name, context=timed(ssl.create_default_context()))
+        return TimedSmtp(*where, name)
 
     def _unusable(self, error: OSError) -> Later:
         """Why there is no connection: nothing of this message's making, so no attempt is counted."""
@@ -148,7 +156,11 @@ class Smtp:
         except smtplib.SMTPDataError as error:
             raise self._refused(message, "the mail", error.smtp_code, error.smtp_error) from error
         except OSError as error:
-            why = f"does not answer within {self._server.timeout:g} s" if _timed_out(error) else f"breaks off: {error}"
+            why = (
+                f"does not answer within {self._server.timeout:g} s"
+                if _timed_out(error)
+                else f"breaks off: {_said(str(error), message)}"
+            )
             taken = "; it may have taken it" if begun else ""
             raise Later(f"{self._where} {why}{taken}", counts=begun) from error
 

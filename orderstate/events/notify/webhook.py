@@ -22,14 +22,15 @@ from time import time
 from urllib.parse import urlsplit
 
 from orderstate.errors import InvalidInput
-from orderstate.events.notify.mail import without_contact
+from orderstate.events.notify.masking import without_contact
 from orderstate.events.notify.message import Message
+from orderstate.events.notify.timed import TimedConnection, within
 from orderstate.events.outcomes import Later, Never
 from orderstate.events.wire import moment
 
 SECRET = "ORDERSTATE_WEBHOOK_SECRET"
 TIMEOUT = 20.0
-"""Seconds for connecting, and for each part of the answer."""
+"""Seconds for all of it: connecting, TLS, sending, and the answer to its end."""
 
 _PREFIX = "whsec_"
 _AGAIN = (408, 409, 425, 429)
@@ -115,7 +116,7 @@ class Webhook:
         self._keys = tuple(keys)
         self._timeout = timeout
         self._clock = clock
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: TimedConnection | None = None
 
     def send(self, message: Message) -> None:
         """Post it; any answer from 200 to 299 is done. Raises Later, Never."""
@@ -128,7 +129,8 @@ class Webhook:
             "webhook-timestamp": str(now),
             "webhook-signature": signature(self._keys, message.webhook_id, now, body),
         }
-        answer = self._posted(message, body, headers)
+        with within(self._timeout):
+            answer = self._posted(message, body, headers)
         if not 200 <= answer.status < 300:
             raise self._failed(message, answer)
 
@@ -170,15 +172,10 @@ class Webhook:
             self.close()
             raise
 
-    def _connected(self) -> http.client.HTTPConnection:
+    def _connected(self) -> TimedConnection:
         if self._connection is not None:
             return self._connection
-        if self._secure:
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout, context=ssl.create_default_context()
-            )
-        else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        connection = TimedConnection(self._host, self._port, ssl.create_default_context() if self._secure else None)
         try:
             connection.connect()
         except OSError as error:
