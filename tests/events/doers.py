@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from worlds import World
 
@@ -15,6 +16,8 @@ from orderstate import Engine
 from orderstate.engine.commands import Receive
 from orderstate.engine.unit import Unit
 from orderstate.events.outcomes import Later, Never
+from orderstate.events.verdicts import SECOND, Told
+from orderstate.events.working import Worker
 from orderstate.model import Event, Subscriber
 from orderstate.store import deliveries
 
@@ -25,6 +28,10 @@ PLAN: dict[tuple[str, str], list[BaseException | Callable[[], object]]] = {}
 """What the next calls of a name for an event do; what is not planned for is done."""
 
 OPENED: list[str] = []
+
+
+BOTH = [("local", "local"), ("outside", "outside")]
+"""A subscriber of each kind: (name, kind)."""
 
 
 def forget() -> None:
@@ -262,3 +269,13 @@ def wandering(event: Event, unit: Unit) -> None:
 
 def idle(event: Event, unit: Unit) -> None:
     """Does nothing."""
+
+
+def worker(world: World, told: list[Told] | None = None, **named: Any) -> Worker:
+    """One for the world, whose news are kept in `told`."""
+    return Worker(world.engine, told=(told if told is not None else []).append, **named)
+
+
+def pass_time(world: World, seconds: float) -> None:
+    """Set the clock forward."""
+    world.clock.now += round(seconds * SECOND)
