@@ -16,13 +16,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from bench import world
 from bench.report import Table, machine
 from orderstate.engine import Engine
 from orderstate.engine.commands import Place
 from orderstate.events.brokers import Failure, Message, Sink, sink, source
+from orderstate.events.brokers.message import Opened
 from orderstate.events.consuming import Consumer
 from orderstate.events.relaying import Relay
 
@@ -33,7 +34,7 @@ BROKERS = {"NATS": "Nats", "Redis": "Redis", "RabbitMQ": "Rabbit", "Kafka (mock)
 BATCH = 500
 
 
-class Memory:
+class Memory(Opened):
     """Confirms at once and keeps nothing."""
 
     name = "memory://"
@@ -47,12 +48,6 @@ class Memory:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def fill(path: Path, orders: int) -> None:

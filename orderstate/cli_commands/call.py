@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from shlex import join, quote
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import typer
 
@@ -284,3 +285,10 @@ def alone(orders: Sequence[str], key: str | None, if_version: int | None) -> Non
         raise UsageError(
             f"{option} goes with one order, not with {len(orders)}", hint="give each order its own command"
         )
+
+
+def standard_input() -> BinaryIO:
+    """The bytes of stdin. Raises UsageError where the caller closed it."""
+    if sys.stdin is None:
+        raise UsageError("standard input is closed: there is nothing to read")
+    return sys.stdin.buffer

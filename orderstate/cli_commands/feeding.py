@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
@@ -15,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from orderstate import outputs
-from orderstate.cli_commands.call import Call, called
+from orderstate.cli_commands.call import Call, called, standard_input
 from orderstate.cli_commands.failing import UsageError, report
 from orderstate.errors import ExpectationFailed, InvalidInput, NotFound, OrderstateError
 
@@ -47,9 +46,7 @@ def _named(file: str) -> str:
 
 def _opened(file: str) -> Any:
     if file == "-":
-        if sys.stdin is None:
-            raise UsageError("standard input is closed: there is nothing to read")
-        return nullcontext(sys.stdin.buffer)
+        return nullcontext(standard_input())
     _there(file)
     path = Path(file)
     stream: IO[bytes] = path.open("rb")

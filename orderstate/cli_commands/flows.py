@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orderstate.cli_commands import options
-from orderstate.cli_commands.call import Call, called
+from orderstate.cli_commands.call import Call, called, standard_input
 from orderstate.cli_commands.failing import UsageError
 from orderstate.errors import Refused
 
@@ -90,13 +90,9 @@ def _piped(file: str) -> str | None:
     """The text on stdin, if that is the file. Raises InvalidInput."""
     if file != "-":
         return None
-    import sys
-
-    if sys.stdin is None:
-        raise UsageError("standard input is closed: there is nothing to read")
     from orderstate.flow.tree import text_from
 
-    return text_from(sys.stdin.buffer, _STDIN, "flow")
+    return text_from(standard_input(), _STDIN, "flow")
 
 
 def _examined(file: str, text: str | None) -> tuple[Flow | None, list[Finding]]:

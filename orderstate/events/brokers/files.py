@@ -12,11 +12,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Self
 
 from orderstate.events.brokers.backlog import Backlog
 from orderstate.events.brokers.lines import CHUNK, Lines, begins_as_ours, is_event, key_of, one_line, said, write_all
-from orderstate.events.brokers.message import NOTHING, Failure, Message, Received
+from orderstate.events.brokers.message import NOTHING, Failure, Message, Opened, Received
 from orderstate.events.outcomes import Later, Never
 
 _LOOK_AGAIN = 0.1
@@ -29,7 +28,7 @@ _OPENINGS = 3
 """How often one call of publish opens a file that is moved away each time, before it leaves it for a while."""
 
 
-class FileSink:
+class FileSink(Opened):
     """Appends; confirmed when fsync says so. One writer at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -70,13 +69,6 @@ class FileSink:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _appended(self, data: bytes) -> bool:
         """Append; False where our file is no longer the one of that name, so that nobody would look for it there.
@@ -137,7 +129,7 @@ class FileSink:
         return file
 
 
-class FileSource:
+class FileSource(Opened):
     """Reads whole lines, from where its group stopped; that place is kept beside it, in FILE.GROUP.position.
 
     With the place goes a hash of what stands before it. Where that is not found there, the file is another one, and is
@@ -216,13 +208,6 @@ class FileSource:
             finally:
                 os.close(file)
                 self._backlog.clear()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _fetch(self) -> bool:
         """Read on; False at the end. A last line without its end is still being written, or torn: left there."""

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from orderstate.errors import InvalidInput
 from orderstate.events.brokers.address import NAME, TLS, Address, down, login_refused, plain, tls, tls_failed
 from orderstate.events.brokers.backlog import Backlog
 from orderstate.events.brokers.extras import needed
-from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Received, Sink, Source
+from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Opened, Received, Sink, Source
 from orderstate.events.outcomes import Later, Never
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _QUIET.addHandler(logging.NullHandler())
 """librdkafka writes to stderr unless it is given a logger; what matters of it is in our verdicts."""
 
 
-class _Connected:
+class _Connected(Opened):
     """What sink and source share: the configuration, the topic, and what was the last trouble."""
 
     def __init__(self, address: Address) -> None:
@@ -199,13 +199,6 @@ class KafkaSink(_Connected):
             producer.purge()
             producer.poll(0)
 
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     def _verdict(self, error: KafkaError, size: int) -> Failure:
         if error.name() in _TOO_LARGE:
             return Never(f"its {size} bytes are more than {self.name} takes ({_plainly(error.str())})")
@@ -300,13 +293,6 @@ class KafkaSource(_Connected):
         finally:
             self._leave(consumer)
             self._forget(self._next.keys())
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _leave(self, consumer: Consumer) -> None:
         """Leave the group, but wait no longer than a session lasts: the client would wait for its broker for ever."""

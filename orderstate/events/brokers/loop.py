@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Coroutine
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from orderstate.events.brokers.extras import needed
+from orderstate.events.brokers.message import Opened
 
 Value = TypeVar("Value")
 
@@ -67,7 +68,7 @@ class Loop:
         ready.wait()
 
 
-class OnLoop(ABC):
+class OnLoop(Opened):
     """A sink or a source whose client lives on a loop of its own: opened once, let go of together with the loop."""
 
     client: ClassVar[tuple[str, str]]
@@ -92,13 +93,6 @@ class OnLoop(ABC):
         if self._loop.running:
             self._loop.run(self._closed())
         self._loop.close()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     @abstractmethod
     def _alive(self) -> bool:

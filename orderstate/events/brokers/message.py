@@ -14,6 +14,7 @@ is a `Later(counts=False)` for each message, so that a password that was changed
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -157,3 +158,22 @@ class Source(Protocol):
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
+
+
+class Opened(ABC):
+    """What `with` does for every sink and source: it opens, and closes behind itself."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """As `Sink.open`, or `Source.open`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """As `Sink.close`, or `Source.close`."""
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from orderstate.errors import InvalidInput
 from orderstate.events.brokers.address import (
@@ -25,7 +25,7 @@ from orderstate.events.brokers.address import (
 )  # fmt: skip
 from orderstate.events.brokers.backlog import Backlog
 from orderstate.events.brokers.extras import needed
-from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Received, Sink, Source
+from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Opened, Received, Sink, Source
 from orderstate.events.outcomes import Later, Never
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _RENEW = (
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 
-class _Connected:
+class _Connected(Opened):
     """What sink and source share: one connection to one stream."""
 
     def __init__(self, address: Address) -> None:
@@ -112,13 +112,6 @@ class _Connected:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _prepare(self, client: Redis) -> None:
         raise NotImplementedError

@@ -8,15 +8,14 @@ import select
 import sys
 from collections.abc import Sequence
 from time import monotonic
-from typing import Self
 
 from orderstate.events.brokers.backlog import Backlog
 from orderstate.events.brokers.lines import CHUNK, Lines, key_of, one_line, said, write_all
-from orderstate.events.brokers.message import NOTHING, Failure, Message, Received
+from orderstate.events.brokers.message import NOTHING, Failure, Message, Opened, Received
 from orderstate.events.outcomes import Later, Never
 
 
-class StandardSink:
+class StandardSink(Opened):
     """Writes to standard output: confirmed when it was taken from us, which a pipe does before anybody reads it."""
 
     name = "-"
@@ -39,14 +38,8 @@ class StandardSink:
     def close(self) -> None:
         """It is not ours to close."""
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-
-class StandardSource:
+class StandardSource(Opened):
     """Reads lines from standard input. It cannot be read twice: what was not done when we stop is lost to us."""
 
     name = "-"
@@ -89,13 +82,6 @@ class StandardSource:
     def close(self) -> None:
         """It is not ours to close."""
         self._backlog.clear()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _fetch(self, wait: float) -> bool:
         """Read what is there; False where nothing came in time."""

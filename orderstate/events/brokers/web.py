@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from time import time
-from typing import Self
 
 from orderstate.events.brokers.address import TLS, Address, down, tls, tls_failed
-from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Sink
+from orderstate.events.brokers.message import CONTENT_TYPE, Failure, Message, Opened, Sink
 from orderstate.events.notify.timed import TimedConnection, within
 from orderstate.events.notify.webhook import SECRET, secrets, signature
 from orderstate.events.outcomes import Later, Never
@@ -67,7 +66,7 @@ class _Wave:
         return verdict
 
 
-class WebSink:
+class WebSink(Opened):
     """Posts with several connections at once, which are kept."""
 
     def __init__(self, address: Address) -> None:
@@ -107,13 +106,6 @@ class WebSink:
         for connection in self._connections:
             connection.close()
         self._connections, self._own = [], threading.local()
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _posted(self, message: Message, wave: _Wave) -> Failure | None:
         """The verdict on one; a second try where a connection that was kept turns out to be gone."""
